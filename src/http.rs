@@ -1,0 +1,84 @@
+//! The HTTP interface: routes, media types, answers.
+
+mod answer;
+mod body;
+pub mod docs;
+mod edge;
+mod events;
+mod health;
+mod media;
+mod problem;
+mod routes;
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+
+pub use edge::Edge;
+pub use health::Health;
+pub use problem::{KINDS as PROBLEMS, Kind as ProblemKind};
+pub use routes::{ROUTES, Route};
+pub use server::{Server, Stop};
+
+use crate::event;
+use crate::metrics::{self, Metrics};
+use crate::publisher::{Admission, DualPublisher};
+
+/// What the handlers share.
+pub struct App {
+    /// Writes events.
+    pub publisher: DualPublisher,
+    /// The bytes that may be in flight.
+    pub admission: Admission,
+    /// The limits of an event and of a batch.
+    pub limits: event::Limits,
+    /// The most bytes of a body.
+    pub max_body: usize,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+    /// What `/readyz` says.
+    pub health: Health,
+    /// The service's metrics.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The routes of the API.
+pub fn api(app: Arc<App>, cors_origins: &[String]) -> Router {
+    let router = Router::new()
+        .route("/events", post(events::create))
+        .route("/events/batch", post(events::create_batch))
+        .merge(probes())
+        .merge(docs::routes())
+        .fallback(routes::not_found)
+        .method_not_allowed_fallback(routes::method_not_allowed)
+        .with_state(app);
+    match routes::cors(cors_origins) {
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
+}
+
+/// The routes of the admin listener.
+pub fn admin(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/metrics", get(render_metrics))
+        .merge(probes())
+        .fallback(routes::not_found)
+        .method_not_allowed_fallback(routes::method_not_allowed)
+        .with_state(app)
+}
+
+fn probes() -> Router<Arc<App>> {
+    Router::new().route("/livez", get(health::live)).route("/readyz", get(health::ready))
+}
+
+async fn render_metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
+    app.health.measure(&app.metrics);
+    ([(CONTENT_TYPE, metrics::MEDIA_TYPE)], app.metrics.render())
+}

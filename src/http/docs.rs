@@ -1,0 +1,216 @@
+//! The API's description and its pages for people, out of the binary.
+//!
+//! Everything is made from `openapi.yaml`: the description as it is, the reference at `/docs`, and
+//! the kinds of problems at `/docs/problems`. The pages need no script and load nothing from
+//! elsewhere; a small script adds buttons that copy the examples.
+
+mod description;
+mod example;
+mod html;
+mod markdown;
+mod operation;
+mod page;
+mod problems;
+mod reference;
+mod schema;
+
+use std::future::ready;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+
+use description::Description;
+
+/// The OpenAPI description, as it is served.
+pub const OPENAPI: &str = include_str!("../../openapi.yaml");
+
+/// Nothing but the service's own style and script.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; script-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+/// What is served is the same for the whole life of the process, and made when it is first asked
+/// for: in 12 ms, which a start should not take.
+type Lazy = LazyLock<Document>;
+
+static DESCRIPTION: Lazy = Lazy::new(|| Document::new("application/yaml", OPENAPI));
+static REFERENCE: Lazy = Lazy::new(|| Document::page(reference::page));
+static PROBLEMS: Lazy = Lazy::new(|| Document::page(problems::page));
+static STYLE: Lazy =
+    Lazy::new(|| Document::new("text/css; charset=utf-8", include_str!("docs/style.css")));
+static SCRIPT: Lazy =
+    Lazy::new(|| Document::new("text/javascript; charset=utf-8", include_str!("docs/copy.js")));
+
+/// The description at `/openapi.yaml`, its pages at `/docs` and `/docs/problems`, and what these
+/// pages load from below `/docs/`.
+pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new()
+        .route("/openapi.yaml", serve(&DESCRIPTION))
+        .route("/docs", serve(&REFERENCE))
+        .route("/docs/problems", serve(&PROBLEMS))
+        .route("/docs/style.css", serve(&STYLE))
+        .route("/docs/copy.js", serve(&SCRIPT))
+}
+
+fn serve<S: Clone + Send + Sync + 'static>(document: &'static Lazy) -> MethodRouter<S> {
+    get(move |headers: HeaderMap| ready(document.answer(&headers)))
+}
+
+/// Something that never changes while the service runs.
+struct Document {
+    media_type: HeaderValue,
+    body: Bytes,
+    etag: String,
+}
+
+impl Document {
+    fn new(media_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        let etag = etag(&body);
+        Document { media_type: HeaderValue::from_static(media_type), body, etag }
+    }
+
+    fn page(render: impl Fn(&Description) -> String) -> Self {
+        Document::new("text/html; charset=utf-8", render(&Description::embedded()))
+    }
+
+    /// The document, or `304` when the client has it already.
+    fn answer(&self, request: &HeaderMap) -> Response {
+        let (status, body) = if has(request, &self.etag) {
+            (StatusCode::NOT_MODIFIED, Body::empty())
+        } else {
+            (StatusCode::OK, Body::from(self.body.clone()))
+        };
+        let mut response = (status, [(ETAG, self.etag.as_str())], body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, self.media_type.clone());
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    }
+}
+
+/// The same for the same bytes in every instance of one build, so that a load balancer in front
+/// of several does not spoil it.
+fn etag(body: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    format!("\"{:016x}\"", hasher.finish())
+}
+
+/// Whether the client named this tag: compared weakly, as RFC 9110 section 13.1.2 says.
+fn has(request: &HeaderMap, etag: &str) -> bool {
+    request
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|tag| tag.trim().trim_start_matches("W/"))
+        .any(|tag| tag == "*" || tag == etag)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    const PATHS: [&str; 5] =
+        ["/openapi.yaml", "/docs", "/docs/problems", "/docs/style.css", "/docs/copy.js"];
+
+    async fn get(path: &str, if_none_match: Option<&str>) -> Response {
+        let mut request = Request::get(path);
+        if let Some(tags) = if_none_match {
+            request = request.header(IF_NONE_MATCH, tags);
+        }
+        routes().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    }
+
+    async fn text(path: &str) -> String {
+        let body = get(path, None).await.into_body().collect().await.unwrap();
+        String::from_utf8(body.to_bytes().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_is_still_good_is_not_sent_again() {
+        for path in PATHS {
+            let first = get(path, None).await;
+            assert_eq!(first.status(), StatusCode::OK, "{path}");
+            assert_eq!(first.headers()[CACHE_CONTROL], "no-cache");
+            let etag = first.headers()[ETAG].to_str().unwrap();
+            for tags in [etag, &format!("\"other\", W/{etag}"), "*"] {
+                let again = get(path, Some(tags)).await;
+                assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{path} {tags}");
+            }
+            assert_eq!(get(path, Some("\"other\"")).await.status(), StatusCode::OK, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_description_is_served_as_it_is() {
+        assert_eq!(text("/openapi.yaml").await, OPENAPI);
+    }
+
+    #[tokio::test]
+    async fn the_reference_shows_every_operation_answer_and_schema() {
+        let page = text("/docs").await;
+        let description = Description::embedded();
+        for operation in description.operations() {
+            let id = operation.node.get("operationId").text();
+            assert!(page.contains(&format!("<section id=\"{id}\"")), "{id}");
+            for (status, _) in operation.node.get("responses").entries() {
+                assert!(page.contains(&format!("id=\"{id}-{status}\"")), "{id} {status}");
+            }
+        }
+        for (name, _) in description.root().at(&["components", "schemas"]).entries() {
+            assert!(page.contains(&format!("id=\"schema-{name}\"")), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_kind_of_problem_has_its_anchor_and_an_example() {
+        let page = text("/docs/problems").await;
+        for problem in Description::embedded().root().get("x-problems").items() {
+            let slug = problem.get("slug").text();
+            assert!(page.contains(&format!("<section id=\"{slug}\"")), "{slug}");
+            assert!(
+                page.contains(&format!("&quot;/docs/problems#{slug}&quot;")),
+                "no example: {slug}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn the_pages_lead_nowhere_that_is_not_there() {
+        for path in ["/docs", "/docs/problems"] {
+            let page = text(path).await;
+            for link in page.split("href=\"#").skip(1) {
+                let anchor = link.split('"').next().unwrap();
+                assert!(page.contains(&format!("id=\"{anchor}\"")), "{path}#{anchor}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_pages_load_nothing_from_elsewhere_and_have_nothing_inline() {
+        for path in ["/docs", "/docs/problems"] {
+            let page = text(path).await;
+            for forbidden in ["src=\"http", "<style", " style=", "<script>", "onclick", "<img"] {
+                assert!(!page.contains(forbidden), "{path}: {forbidden}");
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The table of routes, and the answers for what is not in it.
+
+use std::time::Duration;
+
+use axum::http::header::{CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
+use axum::http::{HeaderValue, Method, Uri};
+use axum::response::Response;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::problem::{Kind, Problem};
+
+/// A path of the API or of the admin listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The path.
+    pub path: &'static str,
+    /// The methods it takes, as in the header `Allow`.
+    pub allow: &'static str,
+}
+
+const READ: &str = "GET, HEAD, OPTIONS";
+const WRITE: &str = "POST, OPTIONS";
+
+/// Every route of both listeners.
+pub const ROUTES: [Route; 8] = [
+    Route { path: "/events", allow: WRITE },
+    Route { path: "/events/batch", allow: WRITE },
+    Route { path: "/livez", allow: READ },
+    Route { path: "/readyz", allow: READ },
+    Route { path: "/openapi.yaml", allow: READ },
+    Route { path: "/docs", allow: READ },
+    Route { path: "/docs/problems", allow: READ },
+    Route { path: "/metrics", allow: READ },
+];
+
+/// The route of a path.
+pub(super) fn find(path: &str) -> Option<&'static Route> {
+    ROUTES.iter().find(|route| route.path == path)
+}
+
+/// The answer for a path that is none of ours.
+pub(super) async fn not_found(uri: Uri) -> Response {
+    let path: String = uri.path().chars().take(100).collect();
+    let detail = format!("There is nothing at {path}. GET /docs lists what there is.");
+    Problem::new(Kind::NotFound, detail).into_response()
+}
+
+/// The answer for a method that a path does not take.
+pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+    let path = uri.path();
+    let allow = find(path).map_or(READ, |route| route.allow);
+    let detail = format!("{path} takes {allow}, not {method}.");
+    Problem::new(Kind::MethodNotAllowed, detail).allow(allow).into_response()
+}
+
+/// Cross-origin answers for the configured origins. None: a browser's page of another origin
+/// cannot use the API.
+pub(super) fn cors(origins: &[String]) -> Option<CorsLayer> {
+    let origin = match origins {
+        [] => return None,
+        [any] if any == "*" => AllowOrigin::any(),
+        list => AllowOrigin::list(list.iter().filter_map(|text| HeaderValue::from_str(text).ok())),
+    };
+    let header = HeaderName::from_static;
+    let layer = CorsLayer::new()
+        .allow_origin(origin)
+        .allow_methods([Method::GET, Method::HEAD, Method::POST])
+        .allow_headers([
+            CONTENT_TYPE,
+            header("prefer"),
+            header("x-request-id"),
+            header("traceparent"),
+            header("tracestate"),
+        ])
+        .expose_headers([
+            LOCATION,
+            RETRY_AFTER,
+            header("preference-applied"),
+            header("x-request-id"),
+        ])
+        .max_age(Duration::from_secs(600));
+    Some(layer)
+}

@@ -1,0 +1,124 @@
+//! Accepting connections, serving them within limits, and letting them finish.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{sleep, timeout_at};
+
+use super::Edge;
+use crate::metrics::Metrics;
+use crate::telemetry;
+
+/// The most bytes that a connection buffers of what it reads.
+const READ_BUFFER: usize = 64 * 1024;
+/// Requests under way on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 100;
+/// How long accepting pauses when the system has no descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Tells servers to stop: once set, the time by which the last request should be answered.
+pub type Stop = watch::Receiver<Option<Instant>>;
+
+/// A listener and what it serves.
+pub struct Server {
+    /// Where connections come from.
+    pub listener: TcpListener,
+    /// What answers the requests.
+    pub edge: Edge,
+    /// Connections at once; further ones wait to be accepted.
+    pub max_connections: usize,
+    /// How long a request's head may take, and how long an idle connection is kept.
+    pub header_timeout: Duration,
+    /// The service's metrics.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Server {
+    /// Serves until told to stop, then lets the requests under way finish. Returns how many
+    /// connections had not finished by the deadline; they are cut.
+    pub async fn run(self, mut stop: Stop) -> usize {
+        let graceful = GracefulShutdown::new();
+        let slots = Arc::new(Semaphore::new(self.max_connections));
+        let deadline = loop {
+            tokio::select! {
+                biased;
+                deadline = stopped(&mut stop) => break deadline,
+                connection = self.accept(&slots) => {
+                    if let Some((stream, slot)) = connection {
+                        tokio::spawn(self.serve(stream, slot, graceful.watcher()));
+                    }
+                }
+            }
+        };
+        drop(self.listener);
+        let finished = timeout_at(deadline.into(), graceful.shutdown()).await;
+        if finished.is_ok() { 0 } else { self.max_connections - slots.available_permits() }
+    }
+
+    async fn accept(&self, slots: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+        let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+        match self.listener.accept().await {
+            Ok((stream, _)) => Some((stream, slot)),
+            Err(error) => {
+                telemetry::warn_limited!("cannot accept a connection: {error}");
+                sleep(ACCEPT_PAUSE).await;
+                None
+            }
+        }
+    }
+
+    fn serve(
+        &self,
+        stream: TcpStream,
+        slot: OwnedSemaphorePermit,
+        watcher: Watcher,
+    ) -> impl Future<Output = ()> + use<> {
+        let builder = self.builder();
+        let edge = self.edge.clone();
+        let metrics = Arc::clone(&self.metrics);
+        async move {
+            let _slot = slot;
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!("cannot turn Nagle's algorithm off: {error}");
+            }
+            metrics.connections.inc();
+            let service = service_fn(move |request| edge.clone().handle(request));
+            let connection = builder.serve_connection(TokioIo::new(stream), service);
+            if let Err(error) = watcher.watch(connection.into_owned()).await {
+                // The client's doing: it hung up, was too slow, or spoke no HTTP.
+                tracing::debug!("connection ended: {error}");
+            }
+            metrics.connections.dec();
+        }
+    }
+
+    fn builder(&self) -> auto::Builder<TokioExecutor> {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.header_timeout)
+            .max_buf_size(READ_BUFFER);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(self.header_timeout)
+            .keep_alive_timeout(self.header_timeout)
+            .max_concurrent_streams(MAX_STREAMS);
+        builder
+    }
+}
+
+async fn stopped(stop: &mut Stop) -> Instant {
+    match stop.wait_for(Option::is_some).await {
+        Ok(deadline) => deadline.unwrap_or_else(Instant::now),
+        // Whoever could have told is gone.
+        Err(_) => Instant::now(),
+    }
+}

@@ -1,0 +1,63 @@
+//! The settings of the librdkafka clients.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+
+use crate::settings;
+
+/// Room for what a record carries besides the event: key, headers, framing. The largest are a
+/// `tracestate` of 512 bytes, a key of 256, and an id and a type of 128 characters each, which
+/// may be four bytes long.
+const RECORD_HEADROOM: usize = 8 * 1024;
+
+/// librdkafka's own default of `message.max.bytes`. It also bounds a batch, so it is never lowered.
+const MIN_MESSAGE_MAX: usize = 1_000_000;
+
+/// What every client of ours needs: where the cluster is and how to speak to it.
+pub(super) fn client(kafka: &settings::Kafka) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", &kafka.brokers)
+        .set("client.id", "dual-stream")
+        // The default of 10 s would add as much to every recovery.
+        .set("reconnect.backoff.max.ms", "1000")
+        .set("socket.nagle.disable", "true")
+        .set("socket.keepalive.enable", "true")
+        // A topic that the broker made up has the wrong number of partitions.
+        .set("allow.auto.create.topics", "false");
+    for (key, value) in &kafka.options {
+        config.set(key, value);
+    }
+    config
+}
+
+/// The producer: what its promises rest on cannot be changed by `kafka.options`.
+pub(super) fn producer(kafka: &settings::Kafka, publisher: &settings::Publisher) -> ClientConfig {
+    let message_max = (publisher.max_event + RECORD_HEADROOM).max(MIN_MESSAGE_MAX);
+    // Admission is what bounds the buffer; librdkafka's own bound lies safely above it.
+    let queue_kbytes = publisher.max_in_flight_bytes / 1024 * 2 + 1024;
+    let mut config = ClientConfig::new();
+    // Above zero each request waits for company: a lone client's latency goes from 0.3 to 1.5 ms.
+    config.set("linger.ms", "0");
+    let shared = client(kafka);
+    for (key, value) in shared.config_map() {
+        config.set(key, value);
+    }
+    config
+        .set("enable.idempotence", "true")
+        .set("acks", "all")
+        // The Java client's placement, so that Kafka Streams and Connect agree with it.
+        .set("partitioner", "murmur2_random")
+        .set("message.timeout.ms", millis(kafka.message_timeout))
+        // A broker that is silent for half a record's life is tried again on a new connection.
+        .set("request.timeout.ms", millis(kafka.message_timeout / 2))
+        .set("message.max.bytes", message_max.to_string())
+        .set("queue.buffering.max.kbytes", queue_kbytes.to_string())
+        .set("queue.buffering.max.messages", "10000000");
+    config
+}
+
+fn millis(duration: Duration) -> String {
+    duration.as_millis().max(1).to_string()
+}

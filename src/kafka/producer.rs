@@ -1,0 +1,257 @@
+//! The producer: submission without waiting, and the delivery report as the trigger of all else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use rdkafka::bindings::rd_kafka_message_status;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, DeliveryResult, Message};
+use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext, PurgeConfig};
+
+use super::config;
+use super::outcome::Outcome;
+use super::record::{Record, identity};
+use crate::cursor::Cursor;
+use crate::settings;
+use crate::telemetry;
+
+/// How long the polling thread sleeps at the most before it looks whether it should stop.
+const POLL: Duration = Duration::from_millis(100);
+/// The same while a broken client is being emptied beside the new one.
+const POLL_WHILE_REPLACING: Duration = Duration::from_millis(5);
+/// How long purged records may take to be reported at the end.
+const LAST_REPORTS: Duration = Duration::from_secs(1);
+/// How often a flush looks whether everything is acknowledged.
+const FLUSH_CHECK: Duration = Duration::from_millis(5);
+
+type OnReport<T> = dyn Fn(DeliveryReport<'_>, T) + Send + Sync;
+type Client<T> = BaseProducer<Context<T>>;
+
+/// What librdkafka reports of one record.
+pub struct DeliveryReport<'a> {
+    /// Whether the record is stored.
+    pub outcome: Outcome,
+    message: &'a BorrowedMessage<'a>,
+}
+
+impl DeliveryReport<'_> {
+    /// The record's id, type, source type and source id, read from the record itself, so that
+    /// nothing has to be kept for it while it is in flight.
+    pub fn identity(&self) -> Option<[&str; 4]> {
+        identity(self.message)
+    }
+}
+
+/// An idempotent producer on one topic. Each record carries a `T`, which comes back with its
+/// delivery report, exactly once, on the producer's own thread, in offset order per partition.
+///
+/// After a fatal error librdkafka's producer is of no further use; a new one takes its place.
+pub struct Producer<T: Send + Sync + 'static> {
+    shared: Arc<Shared<T>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared<T: Send + Sync + 'static> {
+    client: ArcSwap<Client<T>>,
+    config: ClientConfig,
+    topic: String,
+    on_report: Arc<OnReport<T>>,
+    in_flight: Arc<AtomicUsize>,
+    stop: AtomicBool,
+}
+
+impl<T: Send + Sync + 'static> Producer<T> {
+    /// Makes the producer and starts the thread that polls it. It connects by itself, and keeps
+    /// trying: a cluster that is not there is no error here.
+    ///
+    /// # Errors
+    /// An option that librdkafka does not know or a value it does not take.
+    pub fn new(
+        kafka: &settings::Kafka,
+        publisher: &settings::Publisher,
+        on_report: impl Fn(DeliveryReport<'_>, T) + Send + Sync + 'static,
+    ) -> Result<Self, String> {
+        let config = config::producer(kafka, publisher);
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let on_report: Arc<OnReport<T>> = Arc::new({
+            let in_flight = Arc::clone(&in_flight);
+            move |report: DeliveryReport<'_>, carried| {
+                on_report(report, carried);
+                in_flight.fetch_sub(1, Ordering::AcqRel);
+            }
+        });
+        let client = create(&config, &on_report).map_err(|error| error.to_string())?;
+        let shared = Arc::new(Shared {
+            client: ArcSwap::from_pointee(client),
+            config,
+            topic: kafka.topic.clone(),
+            on_report,
+            in_flight,
+            stop: AtomicBool::new(false),
+        });
+        let thread = std::thread::Builder::new()
+            .name("kafka-producer".into())
+            .spawn({
+                let shared = Arc::clone(&shared);
+                move || shared.poll_until_stopped()
+            })
+            .map_err(|error| format!("cannot start the producer's thread: {error}"))?;
+        Ok(Producer { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Queues a record. Never waits and never blocks.
+    ///
+    /// # Errors
+    /// The record was not queued: what that makes of it, and the `T` back.
+    pub fn submit(&self, record: Record<'_>, carried: Box<T>) -> Result<(), (Outcome, Box<T>)> {
+        let record = record.to_topic(&self.shared.topic, carried);
+        self.shared.in_flight.fetch_add(1, Ordering::AcqRel);
+        self.shared.client.load().send(record).map_err(|(error, record)| {
+            self.shared.in_flight.fetch_sub(1, Ordering::AcqRel);
+            let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+            (Outcome::not_queued(code), record.delivery_opaque)
+        })
+    }
+
+    /// Waits until every record has its report, and returns how many had none by the deadline.
+    pub async fn flush(&self, deadline: Instant) -> usize {
+        loop {
+            let left = self.shared.in_flight.load(Ordering::Acquire);
+            if left == 0 || Instant::now() >= deadline {
+                return left;
+            }
+            tokio::time::sleep(FLUSH_CHECK).await;
+        }
+    }
+
+    /// Ends the producer. What is still in flight is purged, which reports each record by its
+    /// persistence status: flush first.
+    pub fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the Kafka producer's thread ended with a panic");
+        }
+    }
+}
+
+fn create<T: Send + Sync + 'static>(
+    config: &ClientConfig,
+    on_report: &Arc<OnReport<T>>,
+) -> KafkaResult<Client<T>> {
+    let context = Context { on_report: Arc::clone(on_report), fatal: AtomicBool::new(false) };
+    config.create_with_context(context)
+}
+
+impl<T: Send + Sync + 'static> Shared<T> {
+    fn poll_until_stopped(&self) {
+        // Clients that had a fatal error and still hold records to report.
+        let mut retired: Vec<Arc<Client<T>>> = Vec::new();
+        while !self.stop.load(Ordering::Acquire) {
+            let client = self.client.load_full();
+            client.poll(if retired.is_empty() { POLL } else { POLL_WHILE_REPLACING });
+            retired.retain(|client| {
+                client.poll(Duration::ZERO);
+                client.in_flight_count() > 0
+            });
+            if client.context().fatal.load(Ordering::Acquire) && self.replace() {
+                retired.push(client);
+            }
+        }
+        retired.push(self.client.load_full());
+        self.purge(&retired);
+    }
+
+    /// Puts a new client in the place of one that had a fatal error.
+    fn replace(&self) -> bool {
+        match create(&self.config, &self.on_report) {
+            Ok(client) => {
+                self.client.store(Arc::new(client));
+                tracing::warn!("the Kafka producer had a fatal error; a new one took its place");
+                true
+            }
+            Err(error) => {
+                telemetry::warn_limited!("cannot make a new Kafka producer, trying again: {error}");
+                false
+            }
+        }
+    }
+
+    fn purge(&self, clients: &[Arc<Client<T>>]) {
+        let deadline = Instant::now() + LAST_REPORTS;
+        for client in clients {
+            if client.in_flight_count() > 0 {
+                client.purge(PurgeConfig::default().queue().inflight());
+            }
+            while client.in_flight_count() > 0 && Instant::now() < deadline {
+                client.poll(POLL_WHILE_REPLACING);
+            }
+        }
+    }
+}
+
+struct Context<T> {
+    on_report: Arc<OnReport<T>>,
+    fatal: AtomicBool,
+}
+
+impl<T: Send + Sync + 'static> ClientContext for Context<T> {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            self.fatal.store(true, Ordering::Release);
+        }
+        telemetry::warn_limited!("kafka: {error}: {reason}");
+    }
+}
+
+impl<T: Send + Sync + 'static> ProducerContext for Context<T> {
+    type DeliveryOpaque = Box<T>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, carried: Box<T>) {
+        let (message, outcome) = match result {
+            Ok(message) => (message, Outcome::Stored(cursor(message))),
+            Err((error, message)) => (message, failure(error, message)),
+        };
+        (self.on_report)(DeliveryReport { outcome, message }, *carried);
+    }
+}
+
+fn cursor(message: &BorrowedMessage<'_>) -> Option<Cursor> {
+    Cursor::new(message.partition(), message.offset())
+}
+
+fn failure(error: &KafkaError, message: &BorrowedMessage<'_>) -> Outcome {
+    // SAFETY: the message is borrowed from the delivery event that is being served, so the
+    // pointer is valid, and librdkafka only reads a field through it.
+    let persistence = unsafe { rd_kafka_message_status(message.ptr()) };
+    let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+    match Outcome::of_failure(code, persistence) {
+        Outcome::Stored(_) => Outcome::Stored(cursor(message)),
+        other => other,
+    }
+}
+
+/// librdkafka's own log, limited: a lost broker is told at every attempt to reach it.
+pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error
+        | RDKafkaLogLevel::Warning => telemetry::warn_limited!("librdkafka {facility}: {message}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+            tracing::debug!("librdkafka {facility}: {message}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The command line of dual-stream.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use dual_stream::kafka::MockKafka;
+use dual_stream::service::{self, Announce, Listeners};
+use dual_stream::settings::{Loaded, Settings, process_variables};
+use dual_stream::{dev, probe, telemetry};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::broadcast;
+
+/// HTTP ingest in front of Kafka: an event is answered as stored after Kafka's acknowledgement,
+/// and then announced on Redis Pub/Sub.
+#[derive(Parser)]
+#[command(name = "dual-stream", version, after_help = SETTINGS_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service with the Kafka and the Redis of the settings
+    Serve,
+    /// Run it without any service: Kafka is mocked in memory, and nothing is kept
+    Dev,
+    /// Print the settings in force and where each comes from, secrets masked
+    Config,
+    /// Ask the service on this machine whether it is ready (for container health checks)
+    Health,
+}
+
+const SETTINGS_HELP: &str = "\
+Settings come from config/default.toml (built in), then from the file named by
+DUAL_STREAM_CONFIG, then from variables such as DUAL_STREAM__KAFKA__BROKERS.
+`dual-stream config` prints all of them.";
+
+fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    match run(command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("dual-stream: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode, String> {
+    let loaded = process_variables().and_then(Loaded::load).map_err(|error| error.to_string())?;
+    let settings = loaded.settings.clone();
+    match command {
+        Command::Serve => serve(settings),
+        Command::Dev => develop(settings),
+        Command::Config => {
+            print!("{}", loaded.render());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Health => {
+            let health = probe::ready(settings.admin.listen)?;
+            println!("{}", health.body);
+            Ok(if health.is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+    }
+}
+
+fn serve(settings: Settings) -> Result<ExitCode, String> {
+    telemetry::init(&settings.log)?;
+    runtime()?.block_on(async {
+        let listeners = listen(&settings).await?;
+        service::run(settings, Announce::Redis, listeners, shutdown()?).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn develop(mut settings: Settings) -> Result<ExitCode, String> {
+    telemetry::init(&settings.log)?;
+    let partitions = settings.kafka.partitions.max(1);
+    let kafka = MockKafka::start(&settings.kafka.topic, partitions)?;
+    settings.kafka.brokers = kafka.brokers();
+    settings.kafka.create_topic = false;
+    runtime()?.block_on(async {
+        let listeners = listen(&settings).await?;
+        let (announce, announced) = broadcast::channel(dev::SHOWN_AT_ONCE);
+        println!("{}", dev::greeting(&settings, &listeners));
+        tokio::spawn(dev::show(announced));
+        service::run(settings, Announce::Local(announce), listeners, shutdown()?).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start the runtime: {error}"))
+}
+
+async fn listen(settings: &Settings) -> Result<Listeners, String> {
+    let listeners = Listeners::bind(settings).await?;
+    let address = |listener: &tokio::net::TcpListener| {
+        listener.local_addr().map(|address| address.to_string()).unwrap_or_default()
+    };
+    let (http, admin) = (address(&listeners.http), address(&listeners.admin));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), http, admin, "listening");
+    Ok(listeners)
+}
+
+/// Resolves at the first SIGTERM or SIGINT. A second one ends the process at once.
+fn shutdown() -> Result<impl Future<Output = ()>, String> {
+    let handler = |kind| signal(kind).map_err(|error| format!("cannot catch signals: {error}"));
+    let mut terminate = handler(SignalKind::terminate())?;
+    let mut interrupt = handler(SignalKind::interrupt())?;
+    Ok(async move {
+        either(&mut terminate, &mut interrupt).await;
+        tokio::spawn(async move {
+            either(&mut terminate, &mut interrupt).await;
+            tracing::warn!("a second signal: stopping at once");
+            std::process::exit(130);
+        });
+    })
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,244 @@
+//! Every metric of the service, in one place.
+//!
+//! Names, labels and meanings are listed for operators in `docs/metrics.md`; a test compares
+//! that page with what a running service says.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+/// The media type of [`Metrics::render`].
+pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds of the duration buckets in seconds: from an answer on loopback (0.3 ms) to past
+/// the default message timeout (10 s).
+const DURATION_BUCKETS: [f64; 14] =
+    [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0];
+
+/// A label value that is a word of our own, never input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Word(pub &'static str);
+
+impl EncodeLabelValue for Word {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        self.0.encode(encoder)
+    }
+}
+
+/// The labels of an answered request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Request {
+    /// The path of the API's description, or `other`.
+    pub route: Word,
+    /// The method, or `other`.
+    pub method: Word,
+    /// The status of the answer.
+    pub status: u16,
+}
+
+/// The route of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Route {
+    /// The path of the API's description, or `other`.
+    pub route: Word,
+}
+
+/// The labels of an event's outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EventOutcome {
+    /// `stored`, `not_stored` or `unknown`.
+    pub outcome: Word,
+    /// Why, or `none`.
+    pub reason: Word,
+}
+
+/// Why a notification was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Drop {
+    /// `queue_full`, `circuit_open`, `failed`, `refused` or `shutting_down`.
+    pub reason: Word,
+}
+
+/// The service's metrics: cheap to count, rendered on demand.
+pub struct Metrics {
+    registry: Registry,
+    /// Answered requests.
+    pub requests: Family<Request, Counter>,
+    /// Time from a request's head to its answer's head.
+    pub request_duration: Family<Route, Histogram, fn() -> Histogram>,
+    /// Open connections on the API's listener.
+    pub connections: Gauge,
+    /// Events by outcome.
+    pub events: Family<EventOutcome, Counter>,
+    /// Time from a record's submission to its delivery report.
+    pub produce_duration: Histogram,
+    /// Bytes admitted and not yet answered by Kafka.
+    pub in_flight: Gauge,
+    /// The limit of the bytes in flight.
+    pub in_flight_limit: Gauge,
+    /// Notifications that Redis took.
+    pub notifications_published: Counter,
+    /// Notifications that were dropped.
+    pub notifications_dropped: Family<Drop, Counter>,
+    /// Bytes of notifications that wait.
+    pub notify_queue: Gauge,
+    /// The limit of the bytes of notifications that wait.
+    pub notify_queue_limit: Gauge,
+    /// Whether the circuit to Redis is open.
+    pub circuit_open: Gauge,
+    /// Whether the topic can be written to.
+    pub kafka_up: Gauge,
+    /// Partitions of the topic that have no leader.
+    pub kafka_leaderless: Gauge,
+    /// Whether the service is ready.
+    pub ready: Gauge,
+}
+
+impl Metrics {
+    /// The metrics, all of them registered, all at zero.
+    pub fn new() -> Self {
+        let mut metrics = Metrics {
+            registry: Registry::with_prefix("dual_stream"),
+            requests: Family::default(),
+            request_duration: Family::new_with_constructor(durations),
+            connections: Gauge::default(),
+            events: Family::default(),
+            produce_duration: durations(),
+            in_flight: Gauge::default(),
+            in_flight_limit: Gauge::default(),
+            notifications_published: Counter::default(),
+            notifications_dropped: Family::default(),
+            notify_queue: Gauge::default(),
+            notify_queue_limit: Gauge::default(),
+            circuit_open: Gauge::default(),
+            kafka_up: Gauge::default(),
+            kafka_leaderless: Gauge::default(),
+            ready: Gauge::default(),
+        };
+        metrics.register_http();
+        metrics.register_publishing();
+        metrics.register_notifying();
+        metrics.register_state();
+        metrics
+    }
+
+    fn register_http(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("http_requests", "Answered requests", self.requests.clone());
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time from a request's head to its answer's head",
+            Unit::Seconds,
+            self.request_duration.clone(),
+        );
+        registry.register("http_connections", "Open connections", self.connections.clone());
+    }
+
+    fn register_publishing(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("events", "Events by outcome", self.events.clone());
+        registry.register_with_unit(
+            "produce_duration",
+            "Time from a record's submission to its delivery report",
+            Unit::Seconds,
+            self.produce_duration.clone(),
+        );
+        registry.register_with_unit(
+            "in_flight",
+            "Bytes admitted and not yet answered by Kafka",
+            Unit::Bytes,
+            self.in_flight.clone(),
+        );
+        registry.register_with_unit(
+            "in_flight_limit",
+            "The most bytes in flight (publisher.max_in_flight_bytes)",
+            Unit::Bytes,
+            self.in_flight_limit.clone(),
+        );
+    }
+
+    fn register_notifying(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "notifications_published",
+            "Notifications that Redis took",
+            self.notifications_published.clone(),
+        );
+        registry.register(
+            "notifications_dropped",
+            "Notifications that were dropped, by reason",
+            self.notifications_dropped.clone(),
+        );
+        registry.register_with_unit(
+            "notify_queue",
+            "Notifications that wait for Redis",
+            Unit::Bytes,
+            self.notify_queue.clone(),
+        );
+        registry.register_with_unit(
+            "notify_queue_limit",
+            "The most bytes of notifications that wait (notify.queue)",
+            Unit::Bytes,
+            self.notify_queue_limit.clone(),
+        );
+        registry.register(
+            "notify_circuit_open",
+            "1 while Redis is not tried because it failed",
+            self.circuit_open.clone(),
+        );
+    }
+
+    fn register_state(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("kafka_up", "1 while the topic can be written to", self.kafka_up.clone());
+        registry.register(
+            "kafka_partitions_leaderless",
+            "Partitions of the topic that have no leader and take no writes",
+            self.kafka_leaderless.clone(),
+        );
+        registry.register("ready", "1 while /readyz answers 200", self.ready.clone());
+        registry.register(
+            "build",
+            "The version that runs",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+    }
+
+    /// Counts a dropped notification, or several.
+    pub fn dropped(&self, reason: &'static str, count: usize) {
+        if count > 0 {
+            let labels = Drop { reason: Word(reason) };
+            self.notifications_dropped.get_or_create(&labels).inc_by(count as u64);
+        }
+    }
+
+    /// All metrics in the OpenMetrics text format.
+    pub fn render(&self) -> String {
+        let mut text = String::with_capacity(8 * 1024);
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Metrics::new()
+    }
+}
+
+/// Seconds, as Prometheus counts them.
+pub fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
+}
+
+fn durations() -> Histogram {
+    Histogram::new(DURATION_BUCKETS)
+}

@@ -1,0 +1,146 @@
+//! The publishing path: admit, submit, acknowledge, notify.
+
+mod admission;
+mod batch;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+pub use admission::{Admission, Full, Permit};
+pub use batch::Ticket;
+
+use crate::event::Event;
+use crate::kafka::{ClusterState, DeliveryReport, Outcome, Producer, Reason, Record, TraceContext};
+use crate::metrics::{EventOutcome, Metrics, Word, seconds};
+use crate::notifier::{Notification, Notifier};
+use crate::settings;
+use batch::Batch;
+
+/// What a record costs in memory beyond its bytes while it is in flight: librdkafka's message,
+/// key and headers, and our ticket.
+const RECORD_OVERHEAD: usize = 512;
+
+/// Writes events to Kafka, and has them announced once Kafka has acknowledged them.
+pub struct DualPublisher {
+    producer: Producer<Ticket>,
+    cluster: watch::Receiver<ClusterState>,
+    answer_timeout: Duration,
+    metrics: Arc<Metrics>,
+}
+
+impl DualPublisher {
+    /// Starts the producer.
+    ///
+    /// # Errors
+    /// A setting that librdkafka does not take.
+    pub fn start(
+        settings: &settings::Settings,
+        cluster: watch::Receiver<ClusterState>,
+        notifier: Arc<Notifier>,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, String> {
+        let acknowledger = Acknowledger { notifier, metrics: Arc::clone(metrics) };
+        let producer =
+            Producer::new(&settings.kafka, &settings.publisher, move |report, ticket| {
+                acknowledger.acknowledge(&report, &ticket);
+            })?;
+        Ok(DualPublisher {
+            producer,
+            cluster,
+            answer_timeout: settings.http.request_timeout,
+            metrics: Arc::clone(metrics),
+        })
+    }
+
+    /// Writes the events and returns what became of each, in their order.
+    ///
+    /// All of them are queued in one go, so that a caller who goes away while waiting for the
+    /// answer stops nothing: what was queued is still written, acknowledged and announced.
+    pub async fn publish(
+        &self,
+        events: &[Event<'_>],
+        trace: TraceContext<'_>,
+        mut permit: Permit,
+    ) -> Vec<Outcome> {
+        if matches!(*self.cluster.borrow(), ClusterState::Starting { .. }) {
+            return self.refuse(events, Reason::KafkaUnavailable);
+        }
+        if permit.grow(events.len() * RECORD_OVERHEAD).await.is_err() {
+            return self.refuse(events, Reason::BufferFull);
+        }
+        let batch = self.submit(events, trace, permit);
+        let deadline = Instant::now() + self.answer_timeout;
+        batch.outcomes(deadline).await
+    }
+
+    fn submit(&self, events: &[Event<'_>], trace: TraceContext<'_>, permit: Permit) -> Arc<Batch> {
+        let batch = Batch::new(events.len(), permit);
+        for (index, event) in events.iter().enumerate() {
+            let ticket = Box::new(Ticket::new(&batch, index));
+            if let Err((outcome, ticket)) = self.producer.submit(record(event, trace), ticket) {
+                count(&self.metrics, outcome);
+                ticket.settle(outcome);
+            }
+        }
+        batch
+    }
+
+    fn refuse(&self, events: &[Event<'_>], reason: Reason) -> Vec<Outcome> {
+        let outcome = Outcome::NotStored(reason);
+        events.iter().for_each(|_| count(&self.metrics, outcome));
+        vec![outcome; events.len()]
+    }
+
+    /// Waits until Kafka has answered for every record, and returns how many it had not
+    /// answered for by the deadline.
+    pub async fn flush(&self, deadline: Instant) -> usize {
+        self.producer.flush(deadline).await
+    }
+
+    /// Ends the producer: what is still in flight is reported as what it is.
+    pub fn stop(&self) {
+        self.producer.stop();
+    }
+}
+
+fn record<'a>(event: &'a Event<'_>, trace: TraceContext<'a>) -> Record<'a> {
+    Record {
+        id: event.id(),
+        kind: event.kind(),
+        source_type: event.source_type(),
+        source_id: event.source_id(),
+        value: event.json(),
+        trace,
+    }
+}
+
+/// What happens at a delivery report, on the producer's thread: it must not wait.
+struct Acknowledger {
+    notifier: Arc<Notifier>,
+    metrics: Arc<Metrics>,
+}
+
+impl Acknowledger {
+    fn acknowledge(&self, report: &DeliveryReport<'_>, ticket: &Ticket) {
+        count(&self.metrics, report.outcome);
+        self.metrics.produce_duration.observe(seconds(ticket.age()));
+        if let Outcome::Stored(cursor) = report.outcome
+            && let Some([id, kind, source_type, source_id]) = report.identity()
+        {
+            self.notifier.notify(&Notification { id, kind, source_type, source_id, cursor });
+        }
+        ticket.settle(report.outcome);
+    }
+}
+
+fn count(metrics: &Metrics, outcome: Outcome) {
+    let (outcome, reason) = match outcome {
+        Outcome::Stored(_) => ("stored", "none"),
+        Outcome::NotStored(reason) => ("not_stored", reason.as_str()),
+        Outcome::Unknown(reason) => ("unknown", reason.as_str()),
+    };
+    let labels = EventOutcome { outcome: Word(outcome), reason: Word(reason) };
+    metrics.events.get_or_create(&labels).inc();
+}

@@ -1,0 +1,177 @@
+//! Wiring, and the ordered shutdown.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::net::TcpListener;
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::event::Limits;
+use crate::http::{self, App, Edge, Health, Server, Stop};
+use crate::kafka::Cluster;
+use crate::metrics::Metrics;
+use crate::notifier::{Announced, Broadcaster, Notifier};
+use crate::publisher::{Admission, DualPublisher};
+use crate::redis;
+use crate::settings::{self, Settings};
+
+/// The sockets that the service answers on.
+pub struct Listeners {
+    /// The API.
+    pub http: TcpListener,
+    /// Metrics and health.
+    pub admin: TcpListener,
+}
+
+impl Listeners {
+    /// Binds both.
+    ///
+    /// # Errors
+    /// An address that cannot be bound, with the setting that names it.
+    pub async fn bind(settings: &Settings) -> Result<Self, String> {
+        Ok(Listeners {
+            http: bind("http.listen", settings.http.listen).await?,
+            admin: bind("admin.listen", settings.admin.listen).await?,
+        })
+    }
+}
+
+async fn bind(setting: &str, address: std::net::SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let variable = setting.replace('.', "__").to_uppercase();
+        format!(
+            "{setting} = \"{address}\": {error}; stop what listens there, \
+             or choose another address with DUAL_STREAM__{variable}"
+        )
+    })
+}
+
+/// Where notifications go.
+pub enum Announce {
+    /// To Redis.
+    Redis,
+    /// To subscribers in this process.
+    Local(broadcast::Sender<Announced>),
+}
+
+/// Runs the service until `shutdown` resolves, and then to its orderly end.
+///
+/// # Errors
+/// A setting that turns out to be unusable at start. Kafka or Redis not being there is none.
+pub async fn run(
+    settings: Settings,
+    announce: Announce,
+    listeners: Listeners,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), String> {
+    let service = Service::start(&settings, announce)?;
+    let (stop, stopped) = watch::channel(None);
+    let api = http::api(Arc::clone(&service.app), &settings.http.cors_origins);
+    let admin = http::admin(Arc::clone(&service.app));
+    let api = service.serve(listeners.http, api, &settings.http, stopped);
+    // The admin listener answers until the end, so that the shutdown can be watched.
+    let (stop_admin, admin_stopped) = watch::channel(None);
+    let admin = service.serve(listeners.admin, admin, &settings.http, admin_stopped);
+
+    shutdown.await;
+    service.shut_down(&settings.shutdown, &stop, api).await;
+    stop_admin.send_replace(Some(Instant::now()));
+    let _ = admin.await;
+    Ok(())
+}
+
+struct Service {
+    app: Arc<App>,
+    cluster: Cluster,
+    notifier: Arc<Notifier>,
+}
+
+impl Service {
+    fn start(settings: &Settings, announce: Announce) -> Result<Self, String> {
+        let metrics = Arc::new(Metrics::new());
+        let cluster = Cluster::watch(&settings.kafka)?;
+        let notifier = Arc::new(start_notifier(settings, announce, &metrics)?);
+        let publisher =
+            DualPublisher::start(settings, cluster.state(), Arc::clone(&notifier), &metrics)?;
+        let topic = settings.kafka.topic.clone();
+        let app = App {
+            publisher,
+            admission: Admission::new(&settings.publisher, &metrics),
+            limits: Limits {
+                max_event: settings.publisher.max_event,
+                max_batch: settings.publisher.max_batch,
+            },
+            max_body: settings.http.max_body,
+            body_timeout: settings.http.body_timeout,
+            health: Health::new(topic, cluster.state(), Arc::clone(&notifier)),
+            metrics,
+        };
+        Ok(Service { app: Arc::new(app), cluster, notifier })
+    }
+
+    fn serve(
+        &self,
+        listener: TcpListener,
+        router: axum::Router,
+        http: &settings::Http,
+        stop: Stop,
+    ) -> JoinHandle<usize> {
+        let metrics = Arc::clone(&self.app.metrics);
+        let server = Server {
+            listener,
+            edge: Edge::new(router, Arc::clone(&metrics)),
+            max_connections: http.max_connections,
+            header_timeout: http.header_timeout,
+            metrics,
+        };
+        tokio::spawn(server.run(stop))
+    }
+
+    /// Not ready, stop accepting, finish requests, flush Kafka, drain notifications: each step
+    /// with what is left of the grace.
+    async fn shut_down(
+        mut self,
+        settings: &settings::Shutdown,
+        stop: &watch::Sender<Option<Instant>>,
+        api: JoinHandle<usize>,
+    ) {
+        let started = Instant::now();
+        let deadline = started + settings.grace;
+        tracing::info!(grace = ?settings.grace, "shutting down");
+        self.app.health.shut_down();
+        self.cluster.stop();
+        sleep(settings.delay).await;
+        stop.send_replace(Some(deadline));
+        let connections_cut = api.await.unwrap_or_default();
+        let records_left = self.app.publisher.flush(deadline).await;
+        let app = Arc::clone(&self.app);
+        let notifier = Arc::clone(&self.notifier);
+        let notifications_left = tokio::task::spawn_blocking(move || {
+            app.publisher.stop();
+            notifier.drain(deadline)
+        })
+        .await
+        .unwrap_or_default();
+        let took = started.elapsed();
+        tracing::info!(connections_cut, records_left, notifications_left, ?took, "stopped");
+    }
+}
+
+fn start_notifier(
+    settings: &Settings,
+    announce: Announce,
+    metrics: &Arc<Metrics>,
+) -> Result<Notifier, String> {
+    match announce {
+        Announce::Local(subscribers) => {
+            let broadcaster = || Broadcaster::Local(subscribers.clone());
+            Notifier::start(&settings.notify, broadcaster, metrics)
+        }
+        Announce::Redis => {
+            let pool = redis::Pool::new(&settings.redis, settings.notify.workers)?;
+            Notifier::start(&settings.notify, || Broadcaster::Redis(pool.publisher()), metrics)
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! `openapi.yaml` and the server say the same.
+//!
+//! Every answer that any test gets is held against the description (`harness/openapi.rs`). Here
+//! it is the other way round: what the description promises, the server does.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use dual_stream::http::{PROBLEMS, ROUTES};
+use rdkafka::mocking::MockCluster;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::harness::kafka::create_topic;
+use crate::harness::openapi::{DESCRIPTION, operations, resolve, validator};
+use crate::harness::{Answer, TestApp, free_port, required, unique};
+
+#[test]
+fn the_description_and_the_table_of_routes_name_the_same() {
+    let described: BTreeSet<_> =
+        operations().into_iter().map(|(path, method, _)| format!("{method} {path}")).collect();
+    let served: BTreeSet<_> = ROUTES
+        .iter()
+        .filter(|route| route.path != "/metrics")
+        .flat_map(|route| {
+            let methods =
+                route.allow.split(", ").filter(|method| !["HEAD", "OPTIONS"].contains(method));
+            methods.map(move |method| format!("{method} {}", route.path))
+        })
+        .collect();
+    assert_eq!(described, served);
+}
+
+#[tokio::test]
+async fn every_route_of_the_table_is_served() {
+    let app = TestApp::start().await;
+    for route in ROUTES {
+        let client = if route.path == "/metrics" { &app.admin } else { &app.client };
+        let method: Method = route.allow.split(", ").next().unwrap().parse().unwrap();
+        let answer = client.send(client.request(method, route.path)).await;
+        assert!(!matches!(answer.status, 404 | 405), "{}: {}", route.path, answer.status);
+    }
+}
+
+#[test]
+fn the_description_and_the_table_of_problems_name_the_same() {
+    let described: Vec<_> = DESCRIPTION["x-problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|problem| {
+            let text = |name: &str| problem[name].as_str().unwrap().to_owned();
+            (text("slug"), problem["status"].as_u64().unwrap(), text("title"))
+        })
+        .collect();
+    let served: Vec<_> = PROBLEMS
+        .iter()
+        .map(|kind| {
+            let status = kind.status().as_u16().into();
+            (kind.slug().to_owned(), status, kind.title().to_owned())
+        })
+        .collect();
+    assert_eq!(described, served);
+}
+
+#[test]
+fn every_example_is_as_its_schema_says() {
+    for (path, method, operation) in operations() {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            for (media_type, content) in
+                resolve(response)["content"].as_object().into_iter().flatten()
+            {
+                if media_type.starts_with("text/") {
+                    continue;
+                }
+                let examples = content["examples"].as_object().expect("each answer has an example");
+                let validator = validator(&content["schema"]);
+                for (name, example) in examples {
+                    let value = &resolve(example)["value"];
+                    let errors: Vec<_> =
+                        validator.iter_errors(value).map(|e| e.to_string()).collect();
+                    assert!(errors.is_empty(), "{method} {path} {status} {name}: {errors:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_example_of_a_request_is_stored() {
+    let app = TestApp::start().await;
+    for (path, _, operation) in operations() {
+        for (media_type, content) in
+            operation["requestBody"]["content"].as_object().into_iter().flatten()
+        {
+            for (name, example) in content["examples"].as_object().expect("examples") {
+                let value = &example["value"];
+                let body = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let answer = app.client.send(app.client.post(&path, media_type, body)).await;
+                assert_eq!(answer.status, 201, "{path} {name}: {}", answer.text());
+            }
+        }
+    }
+}
+
+/// Provokes every answer of every operation. An answer that is described and has no way to
+/// provoke it here fails the test.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_described_answer_is_given() {
+    let stage = Stage::set().await;
+    for (path, method, operation) in operations() {
+        for status in operation["responses"].as_object().unwrap().keys() {
+            let status: u16 = status.parse().expect("a status");
+            let given = stage.provoke(&path, status).await;
+            assert_eq!(given, Some(status), "{method} {path}");
+        }
+    }
+}
+
+/// Services in the states that the answers need.
+struct Stage {
+    ready: TestApp,
+    unready: TestApp,
+    small_topic: TestApp,
+    slow: TestApp,
+    _slow_kafka: MockCluster<'static, rdkafka::producer::DefaultProducerContext>,
+}
+
+const EVENT: &str = r#"{"id":"1","type":"t","source_type":"s","source_id":"i"}"#;
+
+impl Stage {
+    async fn set() -> Self {
+        let topic = unique("small");
+        create_topic(&required("KAFKA_BROKERS"), &topic, 6, &[("max.message.bytes", "4000")]).await;
+        let nobody = format!("127.0.0.1:{}", free_port());
+        let slow_kafka = MockCluster::new(1).unwrap();
+        slow_kafka.create_topic("slow", 1, 1).unwrap();
+        let slow = TestApp::builder()
+            .brokers(&slow_kafka.bootstrap_servers())
+            .topic("slow")
+            .set("kafka.message_timeout", "1s")
+            .start()
+            .await;
+        slow_kafka.broker_round_trip_time(1, Duration::from_secs(60)).unwrap();
+        Stage {
+            ready: TestApp::builder().set("http.body_timeout", "500ms").start().await,
+            unready: TestApp::builder().brokers(&nobody).start_unready().await,
+            small_topic: TestApp::builder().topic(&topic).start().await,
+            slow,
+            _slow_kafka: slow_kafka,
+        }
+    }
+
+    /// The status that was given; none where there is no way to ask for it.
+    async fn provoke(&self, path: &str, status: u16) -> Option<u16> {
+        let answer = match (path, status) {
+            // A fault of ours: `tests/panic.rs` makes one.
+            (_, 500) => return Some(500),
+            (_, 431) => return Some(self.huge_head(path).await),
+            (_, 408) => return Some(self.half_a_body(path).await),
+            ("/events" | "/events/batch", _) => self.provoke_post(path, status).await?,
+            ("/readyz", 503) => self.unready.client.get(path).await,
+            (_, 200) => self.ready.client.get(path).await,
+            (_, 304) => self.not_modified(path).await,
+            _ => return None,
+        };
+        Some(answer.status)
+    }
+
+    async fn provoke_post(&self, path: &str, status: u16) -> Option<Answer> {
+        let is_batch = path == "/events/batch";
+        let body = if is_batch { format!("[{EVENT}]") } else { EVENT.to_owned() };
+        let post = async |app: &TestApp, body: &str| {
+            app.client.send(app.client.post(path, "application/json", body.to_owned())).await
+        };
+        Some(match status {
+            201 => post(&self.ready, &body).await,
+            207 => post(&self.small_topic, &self.mixed()).await,
+            400 => post(&self.ready, "{").await,
+            413 if is_batch => post(&self.small_topic, &format!("[{}]", large())).await,
+            413 => post(&self.small_topic, &large().to_string()).await,
+            415 => self.ready.client.send(self.ready.client.post(path, "text/plain", body)).await,
+            422 if is_batch => post(&self.ready, "[{}]").await,
+            422 => post(&self.ready, "{}").await,
+            503 => post(&self.unready, &body).await,
+            504 => post(&self.slow, &body).await,
+            _ => return None,
+        })
+    }
+
+    fn mixed(&self) -> String {
+        let mut small = large();
+        small["data"] = json!(1);
+        small["source_id"] = json!("another-source");
+        json!([small, large()]).to_string()
+    }
+
+    async fn not_modified(&self, path: &str) -> Answer {
+        let first = self.ready.client.get(path).await;
+        let tag = first.header("etag").expect("an ETag").to_owned();
+        let request = self.ready.client.request(Method::GET, path);
+        self.ready.client.send(request.header("If-None-Match", tag)).await
+    }
+
+    async fn half_a_body(&self, path: &str) -> u16 {
+        let head = "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+        self.raw(&format!("POST {path} HTTP/1.1\r\nHost: h\r\n{head}")).await
+    }
+
+    async fn huge_head(&self, path: &str) -> u16 {
+        let header = format!("X-Filler: {}\r\n", "x".repeat(200_000));
+        self.raw(&format!("GET {path} HTTP/1.1\r\nHost: h\r\n{header}\r\n")).await
+    }
+
+    /// Sends bytes as they are and reads the status.
+    async fn raw(&self, request: &str) -> u16 {
+        let mut connection = TcpStream::connect(&self.ready.client.address).await.unwrap();
+        // The server may hang up before it has read everything.
+        let _ = connection.write_all(request.as_bytes()).await;
+        let mut line = [0; 12];
+        connection.read_exact(&mut line).await.expect("a status line");
+        String::from_utf8_lossy(&line[9..]).parse().expect("a status")
+    }
+}
+
+fn large() -> Value {
+    json!({"type": "t", "source_type": "s", "source_id": "source-of-the-large-one", "data": "x".repeat(10_000)})
+}

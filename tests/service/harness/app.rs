@@ -1,0 +1,185 @@
+//! The service under test.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use super::client::Client;
+use super::kafka::{self, Record};
+use super::process::Process;
+use super::{eventually, required, unique};
+
+/// `dual-stream serve` as its users run it, on a topic of its own.
+pub struct TestApp {
+    process: Process,
+    log: Arc<Mutex<Vec<String>>>,
+    pub client: Client,
+    pub admin: Client,
+    pub topic: String,
+    pub brokers: String,
+}
+
+/// Settings that differ from the defaults.
+pub struct Builder {
+    variables: BTreeMap<String, String>,
+    topic: String,
+    brokers: String,
+}
+
+impl Builder {
+    /// Sets for example `http.max_body`.
+    pub fn set(mut self, setting: &str, value: impl ToString) -> Self {
+        let variable = format!("DUAL_STREAM__{}", setting.replace('.', "__").to_uppercase());
+        self.variables.insert(variable, value.to_string());
+        self
+    }
+
+    pub fn brokers(mut self, brokers: &str) -> Self {
+        self.brokers = brokers.to_owned();
+        self.set("kafka.brokers", brokers)
+    }
+
+    pub fn topic(mut self, topic: &str) -> Self {
+        self.topic = topic.to_owned();
+        self.set("kafka.topic", topic)
+    }
+
+    /// Starts it and waits until it is ready.
+    pub async fn start(self) -> TestApp {
+        let app = self.start_unready().await;
+        app.ready().await;
+        app
+    }
+
+    /// Starts it and waits until it listens.
+    pub async fn start_unready(self) -> TestApp {
+        let mut process = Process::spawn(
+            Command::new(env!("CARGO_BIN_EXE_dual-stream"))
+                .arg("serve")
+                .env_clear()
+                .envs(&self.variables)
+                .stdin(Stdio::null())
+                .stderr(Stdio::piped()),
+        );
+        let log = collect_log(&mut process);
+        let listening = eventually("the service listens", async || {
+            if let Some(status) = process.child().try_wait().expect("a child of ours") {
+                panic!("the service ended with {status}:\n{}", log.lock().unwrap().join("\n"));
+            }
+            line_with(&log, "listening")
+        })
+        .await;
+        let address = |field: &str| listening[field].as_str().expect("an address").to_owned();
+        TestApp {
+            client: Client::new(&address("http")),
+            admin: Client::new(&address("admin")),
+            topic: self.topic,
+            brokers: self.brokers,
+            process,
+            log,
+        }
+    }
+}
+
+fn collect_log(process: &mut Process) -> Arc<Mutex<Vec<String>>> {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let stderr = process.child().stderr.take().expect("piped");
+    let lines = Arc::clone(&log);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            lines.lock().unwrap().push(line);
+        }
+    });
+    log
+}
+
+fn line_with(log: &Mutex<Vec<String>>, message: &str) -> Option<Value> {
+    let lines = log.lock().unwrap();
+    lines
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find(|line| line["message"].as_str().is_some_and(|text| text.contains(message)))
+}
+
+impl TestApp {
+    /// With the broker and the Redis of the test run, and a topic that does not exist yet.
+    pub fn builder() -> Builder {
+        let builder =
+            Builder { variables: BTreeMap::new(), topic: String::new(), brokers: String::new() };
+        builder
+            .set("http.listen", "127.0.0.1:0")
+            .set("admin.listen", "127.0.0.1:0")
+            .set("log.format", "json")
+            .brokers(&required("KAFKA_BROKERS"))
+            .topic(&unique("events"))
+            .set("redis.url", required("REDIS_URL"))
+    }
+
+    pub async fn start() -> TestApp {
+        Self::builder().start().await
+    }
+
+    pub async fn ready(&self) {
+        eventually("the service is ready", async || self.readiness().await.0.then_some(())).await;
+    }
+
+    pub async fn unready(&self) -> Value {
+        eventually("the service is not ready", async || {
+            let (ready, body) = self.readiness().await;
+            (!ready).then_some(body)
+        })
+        .await
+    }
+
+    /// Whether it is ready, and what it says.
+    pub async fn readiness(&self) -> (bool, Value) {
+        let answer = self.client.get("/readyz").await;
+        (answer.status == 200, answer.json())
+    }
+
+    /// The sum of the metric's samples whose labels contain all of `labels`.
+    pub async fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let answer = self.admin.get("/metrics").await;
+        answer
+            .text()
+            .lines()
+            .filter(|line| {
+                line.starts_with(&format!("{name}{{")) || line.starts_with(&format!("{name} "))
+            })
+            .filter(|line| labels.iter().all(|label| line.contains(label)))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
+    /// Everything in the topic.
+    pub async fn records(&self) -> Vec<Record> {
+        kafka::read_all(&self.brokers, &self.topic).await
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    pub async fn wait(&mut self, limit: Duration) -> ExitStatus {
+        self.process.wait(limit).await
+    }
+
+    pub fn resident_kib(&self) -> u64 {
+        self.process.resident_kib()
+    }
+
+    /// Waits for a log line with this message.
+    pub async fn logged(&self, message: &str) -> Value {
+        let what = format!("the log says {message:?}");
+        eventually(&what, async || line_with(&self.log, message)).await
+    }
+
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+}

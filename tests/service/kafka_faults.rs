@@ -1,0 +1,164 @@
+//! Kafka away, frozen, slow: the answers say which of the three is true.
+
+use std::time::Duration;
+
+use rdkafka::mocking::MockCluster;
+use serde_json::json;
+
+use crate::harness::{Broker, TestApp};
+
+fn event(id: &str) -> serde_json::Value {
+    json!({"id": id, "type": "t", "source_type": "s", "source_id": "i"})
+}
+
+#[tokio::test]
+async fn with_kafka_absent_at_start_it_refuses_and_serves_once_kafka_comes() {
+    let mut broker = Broker::new();
+    let app = TestApp::builder().brokers(&broker.address()).start_unready().await;
+
+    let readiness = app.unready().await;
+    let refused = app.client.event(event("early")).await;
+    let refused_batch = app.client.batch(json!([event("early")])).await;
+
+    assert_eq!(readiness["kafka"]["state"], "starting");
+    assert!(readiness["reason"].as_str().unwrap().contains(&broker.address()), "{readiness}");
+    for answer in [&refused, &refused_batch] {
+        assert_eq!((answer.status, answer.problem().as_str()), (503, "not-stored"));
+        assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() >= 1);
+    }
+    assert_eq!(
+        refused_batch.json()["results"][0],
+        json!({"status": "not_stored", "id": "early", "reason": "kafka_unavailable"})
+    );
+
+    broker.start().await;
+    app.ready().await;
+    assert_eq!(app.client.event(event("late")).await.status, 201);
+    let ids: Vec<_> = app.records().await.into_iter().map(|r| r.headers["id"].clone()).collect();
+    assert_eq!(ids, ["late"]);
+}
+
+#[tokio::test]
+async fn it_turns_unready_when_the_broker_is_lost_and_ready_when_it_is_back() {
+    let mut broker = Broker::new();
+    broker.start().await;
+    let app = TestApp::builder()
+        .brokers(&broker.address())
+        .set("kafka.message_timeout", "2s")
+        .start()
+        .await;
+    assert_eq!(app.client.event(event("before")).await.status, 201);
+
+    broker.kill().await;
+    let readiness = app.unready().await;
+    let refused = app.client.event(event("while away")).await;
+
+    assert_eq!(readiness["kafka"]["state"], "down");
+    assert_eq!((refused.status, refused.problem().as_str()), (503, "not-stored"));
+
+    broker.start().await;
+    app.ready().await;
+    assert_eq!(app.client.event(event("after")).await.status, 201);
+    let ids: Vec<_> = app.records().await.into_iter().map(|r| r.headers["id"].clone()).collect();
+    assert_eq!(ids, ["before", "after"]);
+}
+
+#[tokio::test]
+async fn a_frozen_broker_makes_it_unready_and_the_answer_unknown() {
+    let mut broker = Broker::new();
+    broker.start().await;
+    let app = TestApp::builder()
+        .brokers(&broker.address())
+        .set("kafka.message_timeout", "2s")
+        .start()
+        .await;
+    assert_eq!(app.client.event(event("before")).await.status, 201);
+
+    broker.freeze();
+    let unknown = app.client.event(event("sent")).await;
+    app.unready().await;
+
+    assert_eq!((unknown.status, unknown.problem().as_str()), (504, "unknown-outcome"));
+
+    broker.thaw();
+    app.ready().await;
+    assert_eq!(app.client.event(event("after")).await.status, 201);
+}
+
+/// Mock brokers that keep what they got and answer after everybody has stopped waiting.
+#[tokio::test]
+async fn a_broker_that_does_not_answer_in_time_makes_the_outcome_unknown() {
+    let kafka = MockCluster::new(1).unwrap();
+    kafka.create_topic("slow", 1, 1).unwrap();
+    let app = TestApp::builder()
+        .brokers(&kafka.bootstrap_servers())
+        .topic("slow")
+        .set("kafka.message_timeout", "1s")
+        .start()
+        .await;
+    assert_eq!(app.client.event(event("first")).await.status, 201);
+    kafka.broker_round_trip_time(1, Duration::from_secs(20)).unwrap();
+
+    let single = app.client.event(event("single"));
+    let batch = app.client.batch(json!([event("1"), event("2")]));
+    let (single, batch) = tokio::join!(single, batch);
+
+    assert_eq!((single.status, single.problem().as_str()), (504, "unknown-outcome"));
+    assert_eq!((batch.status, batch.problem().as_str()), (504, "unknown-outcome"));
+    let results = batch.json()["results"].clone();
+    assert_eq!(results[0]["status"], "unknown");
+    assert_eq!(results[0]["id"], "1");
+    assert!(app.metric("dual_stream_events_total", &["unknown"]).await >= 1.0);
+}
+
+#[tokio::test]
+async fn a_topic_that_is_missing_and_not_to_be_made_is_said_and_nothing_is_written() {
+    let app = TestApp::builder().set("kafka.create_topic", false).start_unready().await;
+
+    let readiness = app.unready().await;
+    let refused = app.client.event(event("1")).await;
+
+    assert_eq!(refused.status, 503);
+    let what_to_do = crate::harness::eventually("the reason names the setting", async || {
+        let reason = app.readiness().await.1["reason"].as_str()?.to_owned();
+        reason.contains("kafka.create_topic").then_some(reason)
+    })
+    .await;
+    assert!(what_to_do.contains(&app.topic), "{what_to_do} {readiness}");
+}
+
+#[tokio::test]
+async fn more_than_fits_in_flight_is_refused_with_a_time_to_come_back() {
+    // A broker that is down, so that what is admitted stays in flight.
+    let kafka = MockCluster::new(1).unwrap();
+    kafka.create_topic("full", 1, 1).unwrap();
+    let app = TestApp::builder()
+        .brokers(&kafka.bootstrap_servers())
+        .topic("full")
+        .set("publisher.max_event", "2KiB")
+        .set("http.max_body", "4KiB")
+        .set("publisher.max_in_flight_bytes", "8KiB")
+        .set("publisher.admission_timeout", "100ms")
+        .start()
+        .await;
+    kafka.broker_down(1).unwrap();
+    let large =
+        json!({"type": "t", "source_type": "s", "source_id": "i", "data": "x".repeat(1800)});
+
+    let mut posts = tokio::task::JoinSet::new();
+    for _ in 0..12 {
+        let (client, body) = (app.client.clone(), large.clone());
+        posts.spawn(async move { client.event(body).await });
+    }
+    let first = posts.join_next().await.unwrap().unwrap();
+
+    assert_eq!((first.status, first.problem().as_str()), (503, "not-stored"));
+    let retry_after = first.header("retry-after").unwrap().parse::<u32>().unwrap();
+    assert!((1..=30).contains(&retry_after));
+    assert!(app.metric("dual_stream_in_flight_bytes", &[]).await <= 8192.0);
+    kafka.broker_up(1).unwrap();
+    let rest = posts.join_all().await;
+    let stored = rest.iter().filter(|answer| answer.status == 201).count();
+    assert!(stored > 0, "what was admitted is stored once Kafka is back");
+    assert_eq!(app.records().await.len(), stored);
+}

@@ -1,0 +1,20 @@
+//! The service as its users see it: over a real port, in front of a real Kafka and a real Redis.
+//!
+//! `make test` starts what these tests need. Faults that the others must not feel get a broker
+//! or a Redis of their own.
+
+mod batches;
+mod cluster;
+mod command_line;
+mod contract;
+mod harness;
+mod health;
+mod ingest;
+mod kafka_faults;
+mod limits;
+mod notifications;
+mod partitioning;
+mod protocol;
+mod redis_faults;
+mod refusals;
+mod shutdown;

@@ -1,0 +1,117 @@
+//! The orderly end.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use rdkafka::mocking::MockCluster;
+use serde_json::json;
+
+use crate::harness::kafka::read_all;
+use crate::harness::{TestApp, eventually};
+
+fn event(id: &str) -> serde_json::Value {
+    json!({"id": id, "type": "t", "source_type": "s", "source_id": "i"})
+}
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn both_signals_end_an_idle_service_with_success() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut app = TestApp::start().await;
+        app.signal(signal);
+        assert_eq!(app.wait(LIMIT).await.code(), Some(0));
+        let last = app.logged("stopped").await;
+        assert_eq!((&last["records_left"], &last["notifications_left"]), (&json!(0), &json!(0)));
+        assert_eq!(last["connections_cut"], 0);
+    }
+}
+
+#[tokio::test]
+async fn under_load_everything_that_was_answered_is_stored() {
+    let mut app = TestApp::start().await;
+    let mut posts = tokio::task::JoinSet::new();
+    for client in 0..8 {
+        let http = app.client.clone();
+        posts.spawn(async move {
+            let mut stored = Vec::new();
+            for number in 0.. {
+                let id = format!("{client}-{number}");
+                let request = http.post("/events", "application/json", event(&id).to_string());
+                match http.try_send(request).await {
+                    Ok(answer) if answer.status == 201 => stored.push(id),
+                    Ok(answer) => panic!("{}", answer.text()),
+                    Err(_) => break,
+                }
+            }
+            stored
+        });
+    }
+    eventually("load flows", async || {
+        (app.metric("dual_stream_events_total", &["stored"]).await > 200.0).then_some(())
+    })
+    .await;
+
+    app.signal(Signal::SIGTERM);
+
+    let answered: Vec<String> = posts.join_all().await.into_iter().flatten().collect();
+    assert_eq!(app.wait(LIMIT).await.code(), Some(0));
+    let records = app.records().await;
+    for id in &answered {
+        assert!(records.iter().any(|record| record.headers["id"] == *id), "{id} was answered");
+    }
+    assert_eq!(app.logged("stopped").await["records_left"], 0);
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_answered_while_new_ones_are_not_taken() {
+    let kafka = MockCluster::new(1).unwrap();
+    kafka.create_topic("slow", 1, 1).unwrap();
+    let mut app =
+        TestApp::builder().brokers(&kafka.bootstrap_servers()).topic("slow").start().await;
+    app.client.event(event("first")).await;
+    kafka.broker_round_trip_time(1, Duration::from_secs(2)).unwrap();
+    let http = app.client.clone();
+    let under_way = tokio::spawn(async move { http.event(event("under way")).await });
+    eventually("it is in flight", async || {
+        (app.metric("dual_stream_in_flight_bytes", &[]).await > 0.0).then_some(())
+    })
+    .await;
+
+    app.signal(Signal::SIGTERM);
+
+    eventually("the listener is closed", async || {
+        std::net::TcpStream::connect(&app.client.address).err()
+    })
+    .await;
+    let readiness = app.admin.get("/readyz").await;
+    assert_eq!((readiness.status, &readiness.json()["shutting_down"]), (503, &json!(true)));
+    assert_eq!(under_way.await.unwrap().status, 201);
+    assert_eq!(app.wait(LIMIT).await.code(), Some(0));
+    kafka.broker_round_trip_time(1, Duration::ZERO).unwrap();
+    assert_eq!(read_all(&app.brokers, &app.topic).await.len(), 2);
+}
+
+#[tokio::test]
+async fn load_balancers_get_the_time_that_is_set_to_notice() {
+    let mut app = TestApp::builder().set("shutdown.delay", "1s").start().await;
+
+    app.signal(Signal::SIGTERM);
+
+    let readiness = app.unready().await;
+    assert_eq!(readiness["shutting_down"], true);
+    assert_eq!(app.client.event(event("while leaving")).await.status, 201);
+    assert_eq!(app.wait(LIMIT).await.code(), Some(0));
+    assert_eq!(app.records().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let mut app = TestApp::builder().set("shutdown.delay", "4s").start().await;
+
+    app.signal(Signal::SIGTERM);
+    app.unready().await;
+    app.signal(Signal::SIGINT);
+
+    assert_eq!(app.wait(Duration::from_secs(3)).await.code(), Some(130));
+}
