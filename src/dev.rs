@@ -31,7 +31,7 @@ Paste this into another terminal:
 
 It answers 201 with the event's place in the log, and the notification appears here:
 
-  {{"id":"hello-1","cursor":"2-0"}}
+  {{"id":"hello-1","cursor":"3-0"}}
 "#
     )
 }

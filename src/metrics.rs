@@ -60,10 +60,45 @@ pub struct EventOutcome {
 }
 
 /// Why a notification was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// The queue was at its limit.
+    QueueFull,
+    /// Redis had failed, and was not tried.
+    CircuitOpen,
+    /// The pipeline failed: it may have been delivered.
+    Failed,
+    /// Redis refused it.
+    Refused,
+    /// The grace had ended.
+    ShuttingDown,
+}
+
+impl Dropped {
+    const ALL: [Dropped; 5] = [
+        Dropped::QueueFull,
+        Dropped::CircuitOpen,
+        Dropped::Failed,
+        Dropped::Refused,
+        Dropped::ShuttingDown,
+    ];
+
+    fn labels(self) -> DropReason {
+        let reason = match self {
+            Dropped::QueueFull => "queue_full",
+            Dropped::CircuitOpen => "circuit_open",
+            Dropped::Failed => "failed",
+            Dropped::Refused => "refused",
+            Dropped::ShuttingDown => "shutting_down",
+        };
+        DropReason { reason: Word(reason) }
+    }
+}
+
+/// The label of dropped notifications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct Drop {
-    /// `queue_full`, `circuit_open`, `failed`, `refused` or `shutting_down`.
-    pub reason: Word,
+pub struct DropReason {
+    reason: Word,
 }
 
 /// The service's metrics: cheap to count, rendered on demand.
@@ -86,7 +121,7 @@ pub struct Metrics {
     /// Notifications that Redis took.
     pub notifications_published: Counter,
     /// Notifications that were dropped.
-    pub notifications_dropped: Family<Drop, Counter>,
+    pub notifications_dropped: Family<DropReason, Counter>,
     /// Bytes of notifications that wait.
     pub notify_queue: Gauge,
     /// The limit of the bytes of notifications that wait.
@@ -176,6 +211,8 @@ impl Metrics {
             "Notifications that were dropped, by reason",
             self.notifications_dropped.clone(),
         );
+        Dropped::ALL.into_iter().for_each(|reason| self.dropped(reason, 0));
+        let registry = &mut self.registry;
         registry.register_with_unit(
             "notify_queue",
             "Notifications that wait for Redis",
@@ -212,11 +249,8 @@ impl Metrics {
     }
 
     /// Counts a dropped notification, or several.
-    pub fn dropped(&self, reason: &'static str, count: usize) {
-        if count > 0 {
-            let labels = Drop { reason: Word(reason) };
-            self.notifications_dropped.get_or_create(&labels).inc_by(count as u64);
-        }
+    pub fn dropped(&self, reason: Dropped, count: usize) {
+        self.notifications_dropped.get_or_create(&reason.labels()).inc_by(count as u64);
     }
 
     /// All metrics in the OpenMetrics text format.

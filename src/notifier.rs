@@ -23,7 +23,7 @@ pub use circuit::Circuit;
 
 use crate::channel::ChannelTemplate;
 use crate::cursor::Cursor;
-use crate::metrics::Metrics;
+use crate::metrics::{Dropped, Metrics};
 use crate::settings;
 use queue::Queue;
 use worker::Worker;
@@ -111,7 +111,7 @@ impl Notifier {
     /// of one channel are sent in the order of the calls.
     pub fn notify(&self, notification: &Notification<'_>) {
         if self.circuit.is_open() {
-            self.metrics.dropped("circuit_open", self.templates.len());
+            self.metrics.dropped(Dropped::CircuitOpen, self.templates.len());
             return;
         }
         let mut scratch = self.scratch.lock();
@@ -125,7 +125,7 @@ impl Notifier {
             let Notification { source_type, source_id, kind, .. } = notification;
             template.write_to(channel, source_type, source_id, kind);
             if !self.queue_of(channel).push(channel, payload) {
-                self.metrics.dropped("queue_full", 1);
+                self.metrics.dropped(Dropped::QueueFull, 1);
             }
         }
     }
@@ -158,7 +158,7 @@ impl Notifier {
             tracing::error!("the notifier's thread ended with a panic");
         }
         let left = self.left.load(Ordering::Relaxed);
-        self.metrics.dropped("shutting_down", left);
+        self.metrics.dropped(Dropped::ShuttingDown, left);
         left
     }
 }

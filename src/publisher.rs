@@ -41,6 +41,7 @@ impl DualPublisher {
         notifier: Arc<Notifier>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, String> {
+        show_at_zero(metrics);
         let acknowledger = Acknowledger { notifier, metrics: Arc::clone(metrics) };
         let producer =
             Producer::new(&settings.kafka, &settings.publisher, move |report, ticket| {
@@ -136,11 +137,25 @@ impl Acknowledger {
 }
 
 fn count(metrics: &Metrics, outcome: Outcome) {
+    metrics.events.get_or_create(&labels(outcome)).inc();
+}
+
+/// Makes every outcome visible before it happens first: a counter that appears at one is a
+/// change that no rate shows.
+fn show_at_zero(metrics: &Metrics) {
+    let failures = Reason::ALL
+        .into_iter()
+        .flat_map(|reason| [Outcome::NotStored(reason), Outcome::Unknown(reason)]);
+    for outcome in failures.chain([Outcome::Stored(None)]) {
+        drop(metrics.events.get_or_create(&labels(outcome)));
+    }
+}
+
+fn labels(outcome: Outcome) -> EventOutcome {
     let (outcome, reason) = match outcome {
         Outcome::Stored(_) => ("stored", "none"),
         Outcome::NotStored(reason) => ("not_stored", reason.as_str()),
         Outcome::Unknown(reason) => ("unknown", reason.as_str()),
     };
-    let labels = EventOutcome { outcome: Word(outcome), reason: Word(reason) };
-    metrics.events.get_or_create(&labels).inc();
+    EventOutcome { outcome: Word(outcome), reason: Word(reason) }
 }

@@ -123,7 +123,7 @@ impl Service {
             listener,
             edge: Edge::new(router, Arc::clone(&metrics)),
             max_connections: http.max_connections,
-            header_timeout: http.header_timeout,
+            idle_timeout: http.idle_timeout,
             metrics,
         };
         tokio::spawn(server.run(stop))

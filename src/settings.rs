@@ -58,8 +58,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Connections open at one time.
     pub max_connections: usize,
-    /// How long a request's headers may take.
-    pub header_timeout: Duration,
+    /// How long a connection may go without a complete request head.
+    pub idle_timeout: Duration,
     /// How long the whole body may take.
     pub body_timeout: Duration,
     /// From the complete body to the answer.

@@ -1,5 +1,7 @@
 //! Imports point down: a module uses only what stands below it.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by them")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! A handler that panics is answered, and takes nothing else down.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by them")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +22,7 @@ async fn a_panic_in_a_handler_is_an_internal_problem() {
         listener,
         edge: Edge::new(router, Arc::clone(&metrics)),
         max_connections: 10,
-        header_timeout: Duration::from_secs(5),
+        idle_timeout: Duration::from_secs(5),
         metrics,
     };
     let (stop, stopped) = watch::channel(None);

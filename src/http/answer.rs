@@ -61,8 +61,8 @@ pub(super) fn single(
 ) -> Result<Response, Problem> {
     match outcomes {
         [Outcome::Stored(cursor)] => Ok(created(event.id(), *cursor)),
-        [Outcome::NotStored(reason)] => Err(not_stored(app, *reason)),
-        _ => Err(Problem::new(Kind::UnknownOutcome, UNKNOWN)),
+        [Outcome::NotStored(reason)] => Err(not_stored(app, *reason).id(event.id())),
+        _ => Err(Problem::new(Kind::UnknownOutcome, UNKNOWN).id(event.id())),
     }
 }
 

@@ -97,8 +97,16 @@ impl Kind {
 pub(super) struct Problem {
     pub(super) kind: Kind,
     detail: String,
+    /// Boxed, because problems travel in results, whose good side is small.
+    more: Box<More>,
+}
+
+/// What only some problems say.
+#[derive(Clone, Debug, Default)]
+struct More {
     errors: Vec<Fault>,
     omitted: usize,
+    id: Option<String>,
     results: Option<Vec<Item<'static>>>,
     retry_after: Option<u32>,
     allow: Option<&'static str>,
@@ -115,6 +123,8 @@ struct Body<'a> {
     errors: Vec<Error<'a>>,
     #[serde(skip_serializing_if = "is_zero")]
     omitted_errors: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     results: Option<&'a [Item<'static>]>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,31 +144,29 @@ fn is_zero(count: &usize) -> bool {
 
 impl Problem {
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Problem {
-            kind,
-            detail: detail.into(),
-            errors: Vec::new(),
-            omitted: 0,
-            results: None,
-            retry_after: None,
-            allow: None,
-        }
+        Problem { kind, detail: detail.into(), more: Box::default() }
+    }
+
+    /// Names the event, whose id may have been made here: a safe retry needs it.
+    pub(super) fn id(mut self, id: &str) -> Self {
+        self.more.id = Some(id.to_owned());
+        self
     }
 
     /// Says what became of each event of a batch.
     pub(super) fn results(mut self, results: Vec<Item<'static>>) -> Self {
-        self.results = Some(results);
+        self.more.results = Some(results);
         self
     }
 
     /// Says in how many seconds a retry makes sense.
     pub(super) fn retry_after(mut self, seconds: Option<u32>) -> Self {
-        self.retry_after = seconds;
+        self.more.retry_after = seconds;
         self
     }
 
     pub(super) fn allow(mut self, methods: &'static str) -> Self {
-        self.allow = Some(methods);
+        self.more.allow = Some(methods);
         self
     }
 
@@ -177,10 +185,10 @@ impl Problem {
         headers.remove(CONTENT_LENGTH);
         let media_type = HeaderValue::from_static("application/problem+json");
         headers.insert(CONTENT_TYPE, media_type);
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.more.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(allow) = self.allow {
+        if let Some(allow) = self.more.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
         let body = serde_json::to_vec(&self.body(request_id)).unwrap_or_default();
@@ -194,10 +202,11 @@ impl Problem {
             status: self.kind.status().as_u16(),
             detail: &self.detail,
             request_id,
-            errors: self.errors.iter().map(Error::of).collect(),
-            omitted_errors: self.omitted,
-            results: self.results.as_deref(),
-            retry_after: self.retry_after,
+            errors: self.more.errors.iter().map(Error::of).collect(),
+            omitted_errors: self.more.omitted,
+            id: self.more.id.as_deref(),
+            results: self.more.results.as_deref(),
+            retry_after: self.more.retry_after,
         }
     }
 }
@@ -222,8 +231,8 @@ impl From<Rejection> for Problem {
             }
         };
         let mut problem = Problem::new(kind, detail);
-        problem.errors = rejection.faults;
-        problem.omitted = rejection.omitted;
+        problem.more.errors = rejection.faults;
+        problem.more.omitted = rejection.omitted;
         problem
     }
 }

@@ -22,7 +22,7 @@ const READ: &str = "GET, HEAD, OPTIONS";
 const WRITE: &str = "POST, OPTIONS";
 
 /// Every route of both listeners.
-pub const ROUTES: [Route; 8] = [
+pub const ROUTES: [Route; 10] = [
     Route { path: "/events", allow: WRITE },
     Route { path: "/events/batch", allow: WRITE },
     Route { path: "/livez", allow: READ },
@@ -30,6 +30,8 @@ pub const ROUTES: [Route; 8] = [
     Route { path: "/openapi.yaml", allow: READ },
     Route { path: "/docs", allow: READ },
     Route { path: "/docs/problems", allow: READ },
+    Route { path: "/docs/style.css", allow: READ },
+    Route { path: "/docs/copy.js", allow: READ },
     Route { path: "/metrics", allow: READ },
 ];
 

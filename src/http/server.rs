@@ -19,6 +19,9 @@ use crate::telemetry;
 const READ_BUFFER: usize = 64 * 1024;
 /// Requests under way on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 100;
+/// How often an HTTP/2 connection is asked whether it is still there, and how long it may take
+/// to say so.
+const HTTP2_PING: Duration = Duration::from_secs(20);
 /// How long accepting pauses when the system has no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -33,8 +36,8 @@ pub struct Server {
     pub edge: Edge,
     /// Connections at once; further ones wait to be accepted.
     pub max_connections: usize,
-    /// How long a request's head may take, and how long an idle connection is kept.
-    pub header_timeout: Duration,
+    /// How long a connection may go without a complete request head.
+    pub idle_timeout: Duration,
     /// The service's metrics.
     pub metrics: Arc<Metrics>,
 }
@@ -103,13 +106,13 @@ impl Server {
         builder
             .http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.header_timeout)
+            .header_read_timeout(self.idle_timeout)
             .max_buf_size(READ_BUFFER);
         builder
             .http2()
             .timer(TokioTimer::new())
-            .keep_alive_interval(self.header_timeout)
-            .keep_alive_timeout(self.header_timeout)
+            .keep_alive_interval(HTTP2_PING)
+            .keep_alive_timeout(HTTP2_PING)
             .max_concurrent_streams(MAX_STREAMS);
         builder
     }

@@ -37,6 +37,17 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Reason; 7] = [
+        Reason::BufferFull,
+        Reason::KafkaUnavailable,
+        Reason::TimedOut,
+        Reason::ConnectionLost,
+        Reason::TooLarge,
+        Reason::ShuttingDown,
+        Reason::Refused,
+    ];
+
     /// The word for it in answers and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout, timeout_at};
 use super::broadcaster::Broadcaster;
 use super::circuit::Circuit;
 use super::queue::{Batch, Queue, Taken};
-use crate::metrics::Metrics;
+use crate::metrics::{Dropped, Metrics};
 
 /// How long a worker is idle before it looks whether Redis is still there, so that `/readyz`
 /// knows it before the next notification has to find out.
@@ -67,7 +67,7 @@ impl Worker {
 
     /// Drops what waited for a Redis that is not there, and asks for it again.
     async fn wait_and_probe(&mut self) {
-        self.metrics.dropped("circuit_open", self.queue.clear());
+        self.metrics.dropped(Dropped::CircuitOpen, self.queue.clear());
         tokio::select! {
             () = sleep(self.cooldown) => self.probe().await,
             () = self.queue.closed() => {}
@@ -93,7 +93,7 @@ impl Worker {
     async fn send(&mut self, batch: &Batch, done: &mut usize) {
         while *done < batch.len() {
             if self.circuit.is_open() {
-                self.metrics.dropped("circuit_open", batch.len() - *done);
+                self.metrics.dropped(Dropped::CircuitOpen, batch.len() - *done);
                 *done = batch.len();
                 return;
             }
@@ -108,11 +108,11 @@ impl Worker {
         match sent {
             Ok(refused) => {
                 self.metrics.notifications_published.inc_by((count - refused) as u64);
-                self.metrics.dropped("refused", refused);
+                self.metrics.dropped(Dropped::Refused, refused);
                 self.circuit.succeeded();
             }
             Err(error) => {
-                self.metrics.dropped("failed", count);
+                self.metrics.dropped(Dropped::Failed, count);
                 self.circuit.failed(&error);
             }
         }

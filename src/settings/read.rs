@@ -57,7 +57,7 @@ fn http(reader: &mut Reader<'_>) -> Option<Http> {
     section! { reader, "http" => Http {
         listen: parse::address,
         max_connections: parse::number(1..=MANY),
-        header_timeout: parse::timeout,
+        idle_timeout: parse::timeout,
         body_timeout: parse::timeout,
         request_timeout: parse::timeout,
         max_body: parse::size(KIB..=LARGEST),

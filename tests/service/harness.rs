@@ -19,7 +19,7 @@ pub use client::{Answer, Client};
 pub use redis::{RedisServer, Subscriber};
 
 /// How long a condition may take to come true before a test fails.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An environment variable that `scripts/with-services` sets.
 pub fn required(variable: &str) -> String {

@@ -117,7 +117,7 @@ async fn a_client_that_stops_sending_is_answered_and_let_go() {
 
 #[tokio::test]
 async fn a_client_that_sends_no_head_is_let_go() {
-    let app = TestApp::builder().set("http.header_timeout", "300ms").start().await;
+    let app = TestApp::builder().set("http.idle_timeout", "300ms").start().await;
     let mut connection = TcpStream::connect(&app.client.address).await.unwrap();
 
     connection.write_all(b"POST /events HT").await.unwrap();

@@ -3,6 +3,8 @@
 //! `make test` starts what these tests need. Faults that the others must not feel get a broker
 //! or a Redis of their own.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by them")]
+
 mod batches;
 mod cluster;
 mod command_line;

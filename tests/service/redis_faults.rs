@@ -112,7 +112,8 @@ async fn with_redis_frozen_it_serves_as_before_and_drops_notifications() {
 
 #[tokio::test]
 async fn a_redis_that_refuses_is_reported_and_changes_no_answer() {
-    let mut redis = RedisServer::with(&["--user", "default on nopass ~* &* +@all -publish"]);
+    let mut redis =
+        RedisServer::with(&["--user", "default", "on", "nopass", "~*", "&*", "+@all", "-publish"]);
     redis.start().await;
     let app = app_with(&redis).await;
 
@@ -169,7 +170,7 @@ async fn memory_stays_bounded_while_redis_is_frozen() {
         .set("redis.url", redis.url())
         .set("notify.queue", "64KiB")
         // So that the queue has to do it, not the circuit.
-        .set("redis.response_timeout", "20s")
+        .set("redis.response_timeout", "60s")
         .start()
         .await;
     redis.freeze();
@@ -186,6 +187,7 @@ async fn memory_stays_bounded_while_redis_is_frozen() {
 
     let grown = app.resident_kib().saturating_sub(before);
     assert!(app.metric(DROPPED, &["queue_full"]).await > 50_000.0);
+    assert_eq!(app.metric(DROPPED, &["circuit_open"]).await, 0.0);
     assert!(app.metric("dual_stream_notify_queue_bytes", &[]).await <= 65_536.0);
     // 60,000 notifications of 80 bytes would be 4.8 MB by themselves.
     assert!(grown < 4096, "grew by {grown} KiB");

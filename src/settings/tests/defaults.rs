@@ -13,7 +13,7 @@ fn the_defaults_are_what_the_documentation_promises() {
 
     assert_eq!(settings.http.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(settings.http.max_connections, 10_000);
-    assert_eq!(settings.http.header_timeout, Duration::from_secs(10));
+    assert_eq!(settings.http.idle_timeout, Duration::from_secs(75));
     assert_eq!(settings.http.body_timeout, Duration::from_secs(10));
     assert_eq!(settings.http.request_timeout, Duration::from_secs(13));
     assert_eq!(settings.http.max_body, 8 << 20);

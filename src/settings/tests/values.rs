@@ -8,8 +8,8 @@ fn a_fault_names_the_setting_the_value_its_origin_and_the_mend() {
          write ip:port, for example 0.0.0.0:8080"
     );
     assert_eq!(
-        given().setting("http.header_timeout", "10").refused(),
-        "http.header_timeout = \"10\" (from the variable DUAL_STREAM__HTTP__HEADER_TIMEOUT): \
+        given().setting("http.idle_timeout", "10").refused(),
+        "http.idle_timeout = \"10\" (from the variable DUAL_STREAM__HTTP__IDLE_TIMEOUT): \
          not a duration; write a number and its unit, for example 4s, 250ms or 1m"
     );
     assert_eq!(
@@ -25,7 +25,7 @@ fn values_out_of_range_or_shape_are_refused() {
         ("http.max_connections", "0", "not a whole number from 1 to 1000000"),
         ("http.max_connections", "-1", "not a whole number"),
         ("http.max_connections", "1e9", "not a whole number"),
-        ("http.header_timeout", "0s", "too short; at least 1ms"),
+        ("http.idle_timeout", "0s", "too short; at least 1ms"),
         ("http.body_timeout", "1us", "too short; at least 1ms"),
         ("http.request_timeout", "2days", "too long; at most 24h"),
         ("http.request_timeout", "99999999999999999999y", "not a duration"),
