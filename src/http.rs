@@ -6,6 +6,7 @@ pub mod docs;
 mod edge;
 mod events;
 mod health;
+mod item;
 mod media;
 mod problem;
 mod routes;

@@ -1,14 +1,13 @@
 //! From outcomes to answers: the only place that turns *stored*, *not stored* and *unknown*
 //! into statuses.
 
-use std::borrow::Cow;
-
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use axum::response::Response;
 use serde::Serialize;
 
 use super::App;
+use super::item::{Item, items};
 use super::problem::{Kind, Problem};
 use crate::cursor::Cursor;
 use crate::event::Event;
@@ -16,25 +15,6 @@ use crate::kafka::{Outcome, Reason};
 
 /// When a client should come back, in seconds, if it is not the buffer that is in the way.
 const RETRY_SOON: u32 = 5;
-
-/// What became of one event of a batch.
-#[derive(Clone, Debug, Serialize)]
-#[serde(tag = "status", rename_all = "snake_case")]
-pub(super) enum Item<'a> {
-    Stored {
-        id: Cow<'a, str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        cursor: Option<Cursor>,
-    },
-    NotStored {
-        id: Cow<'a, str>,
-        reason: &'static str,
-    },
-    Unknown {
-        id: Cow<'a, str>,
-        reason: &'static str,
-    },
-}
 
 #[derive(Serialize)]
 struct Stored<'a> {
@@ -116,31 +96,6 @@ fn all_stored(events: &[Event<'_>], outcomes: &[Outcome], minimal: bool) -> Resp
     let applied = HeaderValue::from_static("return=minimal");
     response.headers_mut().insert("preference-applied", applied);
     response
-}
-
-fn items<'a>(
-    events: &'a [Event<'_>],
-    outcomes: &'a [Outcome],
-) -> impl Iterator<Item = Item<'a>> + 'a {
-    events.iter().zip(outcomes).map(|(event, outcome)| {
-        let id = Cow::Borrowed(event.id());
-        match *outcome {
-            Outcome::Stored(cursor) => Item::Stored { id, cursor },
-            Outcome::NotStored(reason) => Item::NotStored { id, reason: reason.as_str() },
-            Outcome::Unknown(reason) => Item::Unknown { id, reason: reason.as_str() },
-        }
-    })
-}
-
-impl Item<'_> {
-    fn into_owned(self) -> Item<'static> {
-        let own = |id: Cow<'_, str>| Cow::Owned(id.into_owned());
-        match self {
-            Item::Stored { id, cursor } => Item::Stored { id: own(id), cursor },
-            Item::NotStored { id, reason } => Item::NotStored { id: own(id), reason },
-            Item::Unknown { id, reason } => Item::Unknown { id: own(id), reason },
-        }
-    }
 }
 
 const UNKNOWN: &str = "Kafka got the event and did not acknowledge it in time: it may be stored. \

@@ -5,7 +5,7 @@ use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY
 use axum::response::Response;
 use serde::Serialize;
 
-use super::answer::Item;
+use super::item::Item;
 use crate::event::{Fault, Rejection, RejectionKind};
 
 /// What can be wrong, by what the client can do about it.

@@ -7,8 +7,8 @@ use std::fmt;
 use thiserror::Error;
 
 use super::entries::{Entries, Entry, Key};
-use super::names::Names;
-use super::variables::{PREFIX, Variables};
+use super::names::{Names, PREFIX};
+use super::variables::Variables;
 use super::{Settings, layers, limits, read};
 
 /// Settings, and where each value came from.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::entries::{Entries, Key, OPTIONS, Origin};
-use super::variables::PREFIX;
 
+/// What all variables of this program begin with.
+pub(super) const PREFIX: &str = "DUAL_STREAM_";
 /// Below this share of common letters a suggestion would mislead more than it helps.
 const LEAST_LIKENESS: f64 = 0.6;
 

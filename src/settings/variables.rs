@@ -3,10 +3,8 @@
 use std::fs;
 
 use super::entries::{Entries, Entry, Key, OPTIONS, Origin, Raw};
-use super::names::Names;
+use super::names::{Names, PREFIX};
 
-/// What all variables of this program begin with.
-pub(super) const PREFIX: &str = "DUAL_STREAM_";
 /// Names the operator's TOML file.
 pub(super) const CONFIG: &str = "DUAL_STREAM_CONFIG";
 const FILE_SUFFIX: &str = "_file";
