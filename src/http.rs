@@ -24,7 +24,7 @@ use axum::routing::{get, post};
 pub use edge::Edge;
 pub use health::Health;
 pub use problem::{KINDS as PROBLEMS, Kind as ProblemKind};
-pub use routes::{ROUTES, Route};
+pub use routes::{ADMIN as ADMIN_ROUTES, API as API_ROUTES, Route};
 pub use server::{Server, Stop};
 
 use crate::event;

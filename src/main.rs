@@ -1,14 +1,17 @@
 //! The command line of dual-stream.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use dual_stream::kafka::MockKafka;
 use dual_stream::service::{self, Announce, Listeners};
 use dual_stream::settings::{Loaded, Settings, process_variables};
 use dual_stream::{dev, probe, telemetry};
+use futures_util::FutureExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast;
+use tokio::time::sleep;
 
 /// HTTP ingest in front of Kafka: an event is answered as stored after Kafka's acknowledgement,
 /// and then announced on Redis Pub/Sub.
@@ -68,7 +71,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
 fn serve(settings: Settings) -> Result<ExitCode, String> {
     telemetry::init(&settings.log)?;
     runtime()?.block_on(async {
-        let listeners = listen(&settings).await?;
+        let listeners = Listeners::bind(&settings).await?;
         service::run(settings, Announce::Redis, listeners, shutdown()?).await
     })?;
     Ok(ExitCode::SUCCESS)
@@ -80,8 +83,10 @@ fn develop(mut settings: Settings) -> Result<ExitCode, String> {
     let kafka = MockKafka::start(&settings.kafka.topic, partitions)?;
     settings.kafka.brokers = kafka.brokers();
     settings.kafka.create_topic = false;
+    // What is set for a real cluster, TLS for one, would keep the mock out of reach.
+    settings.kafka.options.clear();
     runtime()?.block_on(async {
-        let listeners = listen(&settings).await?;
+        let listeners = Listeners::bind(&settings).await?;
         let (announce, announced) = broadcast::channel(dev::SHOWN_AT_ONCE);
         println!("{}", dev::greeting(&settings, &listeners));
         tokio::spawn(dev::show(announced));
@@ -97,15 +102,8 @@ fn runtime() -> Result<tokio::runtime::Runtime, String> {
         .map_err(|error| format!("cannot start the runtime: {error}"))
 }
 
-async fn listen(settings: &Settings) -> Result<Listeners, String> {
-    let listeners = Listeners::bind(settings).await?;
-    let address = |listener: &tokio::net::TcpListener| {
-        listener.local_addr().map(|address| address.to_string()).unwrap_or_default()
-    };
-    let (http, admin) = (address(&listeners.http), address(&listeners.admin));
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), http, admin, "listening");
-    Ok(listeners)
-}
+/// For how long a further signal is taken for the same: some tools signal a process and its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
 
 /// Resolves at the first SIGTERM or SIGINT. A second one ends the process at once.
 fn shutdown() -> Result<impl Future<Output = ()>, String> {
@@ -115,6 +113,9 @@ fn shutdown() -> Result<impl Future<Output = ()>, String> {
     Ok(async move {
         either(&mut terminate, &mut interrupt).await;
         tokio::spawn(async move {
+            sleep(SAME_SIGNAL).await;
+            // What came meanwhile is forgotten.
+            let _ = either(&mut terminate, &mut interrupt).now_or_never();
             either(&mut terminate, &mut interrupt).await;
             tracing::warn!("a second signal: stopping at once");
             std::process::exit(130);

@@ -108,7 +108,7 @@ pub struct Metrics {
     pub requests: Family<Request, Counter>,
     /// Time from a request's head to its answer's head.
     pub request_duration: Family<Route, Histogram, fn() -> Histogram>,
-    /// Open connections on the API's listener.
+    /// Open connections of both listeners.
     pub connections: Gauge,
     /// Events by outcome.
     pub events: Family<EventOutcome, Counter>,

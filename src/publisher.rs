@@ -12,7 +12,9 @@ pub use admission::{Admission, Full, Permit};
 pub use batch::Ticket;
 
 use crate::event::Event;
-use crate::kafka::{ClusterState, DeliveryReport, Outcome, Producer, Reason, Record, TraceContext};
+use crate::kafka::{
+    Cluster, ClusterState, DeliveryReport, Outcome, Producer, Reason, Record, TraceContext,
+};
 use crate::metrics::{EventOutcome, Metrics, Word, seconds};
 use crate::notifier::{Notification, Notifier};
 use crate::settings;
@@ -24,20 +26,19 @@ const RECORD_OVERHEAD: usize = 512;
 
 /// Writes events to Kafka, and has them announced once Kafka has acknowledged them.
 pub struct DualPublisher {
-    producer: Producer<Ticket>,
-    cluster: watch::Receiver<ClusterState>,
+    producer: Arc<Producer<Ticket>>,
+    cluster: Cluster,
     answer_timeout: Duration,
     metrics: Arc<Metrics>,
 }
 
 impl DualPublisher {
-    /// Starts the producer.
+    /// Starts the producer, and watches the cluster through it.
     ///
     /// # Errors
     /// A setting that librdkafka does not take.
     pub fn start(
         settings: &settings::Settings,
-        cluster: watch::Receiver<ClusterState>,
         notifier: Arc<Notifier>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, String> {
@@ -47,6 +48,8 @@ impl DualPublisher {
             Producer::new(&settings.kafka, &settings.publisher, move |report, ticket| {
                 acknowledger.acknowledge(&report, &ticket);
             })?;
+        let producer = Arc::new(producer);
+        let cluster = Cluster::watch(&settings.kafka, Arc::clone(&producer))?;
         Ok(DualPublisher {
             producer,
             cluster,
@@ -65,14 +68,14 @@ impl DualPublisher {
         trace: TraceContext<'_>,
         mut permit: Permit,
     ) -> Vec<Outcome> {
-        if matches!(*self.cluster.borrow(), ClusterState::Starting { .. }) {
+        let deadline = Instant::now() + self.answer_timeout;
+        if matches!(*self.cluster.state().borrow(), ClusterState::Starting { .. }) {
             return self.refuse(events, Reason::KafkaUnavailable);
         }
         if permit.grow(events.len() * RECORD_OVERHEAD).await.is_err() {
             return self.refuse(events, Reason::BufferFull);
         }
         let batch = self.submit(events, trace, permit);
-        let deadline = Instant::now() + self.answer_timeout;
         batch.outcomes(deadline).await
     }
 
@@ -92,6 +95,16 @@ impl DualPublisher {
         let outcome = Outcome::NotStored(reason);
         events.iter().for_each(|_| count(&self.metrics, outcome));
         vec![outcome; events.len()]
+    }
+
+    /// What is known of the cluster, and every change of it.
+    pub fn cluster(&self) -> &watch::Receiver<ClusterState> {
+        self.cluster.state()
+    }
+
+    /// Asks for the cluster's state no more.
+    pub fn stop_watching(&self) {
+        self.cluster.stop();
     }
 
     /// Waits until Kafka has answered for every record, and returns how many it had not

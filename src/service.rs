@@ -10,7 +10,6 @@ use tokio::time::sleep;
 
 use crate::event::Limits;
 use crate::http::{self, App, Edge, Health, Server, Stop};
-use crate::kafka::Cluster;
 use crate::metrics::Metrics;
 use crate::notifier::{Announced, Broadcaster, Notifier};
 use crate::publisher::{Admission, DualPublisher};
@@ -35,6 +34,15 @@ impl Listeners {
             http: bind("http.listen", settings.http.listen).await?,
             admin: bind("admin.listen", settings.admin.listen).await?,
         })
+    }
+
+    /// Says where the service answers, once it does.
+    fn tell(&self) {
+        let address = |listener: &TcpListener| {
+            listener.local_addr().map(|address| address.to_string()).unwrap_or_default()
+        };
+        let (http, admin) = (address(&self.http), address(&self.admin));
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), http, admin, "listening");
     }
 }
 
@@ -70,9 +78,11 @@ pub async fn run(
     let (stop, stopped) = watch::channel(None);
     let api = http::api(Arc::clone(&service.app), &settings.http.cors_origins);
     let admin = http::admin(Arc::clone(&service.app));
-    let api = service.serve(listeners.http, api, &settings.http, stopped);
+    listeners.tell();
+    let api = service.serve(listeners.http, (api, &http::API_ROUTES[..]), &settings.http, stopped);
     // The admin listener answers until the end, so that the shutdown can be watched.
     let (stop_admin, admin_stopped) = watch::channel(None);
+    let admin = (admin, &http::ADMIN_ROUTES[..]);
     let admin = service.serve(listeners.admin, admin, &settings.http, admin_stopped);
 
     shutdown.await;
@@ -84,18 +94,16 @@ pub async fn run(
 
 struct Service {
     app: Arc<App>,
-    cluster: Cluster,
     notifier: Arc<Notifier>,
 }
 
 impl Service {
     fn start(settings: &Settings, announce: Announce) -> Result<Self, String> {
         let metrics = Arc::new(Metrics::new());
-        let cluster = Cluster::watch(&settings.kafka)?;
         let notifier = Arc::new(start_notifier(settings, announce, &metrics)?);
-        let publisher =
-            DualPublisher::start(settings, cluster.state(), Arc::clone(&notifier), &metrics)?;
+        let publisher = DualPublisher::start(settings, Arc::clone(&notifier), &metrics)?;
         let topic = settings.kafka.topic.clone();
+        let cluster = publisher.cluster().clone();
         let app = App {
             publisher,
             admission: Admission::new(&settings.publisher, &metrics),
@@ -105,23 +113,23 @@ impl Service {
             },
             max_body: settings.http.max_body,
             body_timeout: settings.http.body_timeout,
-            health: Health::new(topic, cluster.state(), Arc::clone(&notifier)),
+            health: Health::new(topic, cluster, Arc::clone(&notifier)),
             metrics,
         };
-        Ok(Service { app: Arc::new(app), cluster, notifier })
+        Ok(Service { app: Arc::new(app), notifier })
     }
 
     fn serve(
         &self,
         listener: TcpListener,
-        router: axum::Router,
+        (router, routes): (axum::Router, &'static [http::Route]),
         http: &settings::Http,
         stop: Stop,
     ) -> JoinHandle<usize> {
         let metrics = Arc::clone(&self.app.metrics);
         let server = Server {
             listener,
-            edge: Edge::new(router, Arc::clone(&metrics)),
+            edge: Edge::new(router, routes, Arc::clone(&metrics)),
             max_connections: http.max_connections,
             idle_timeout: http.idle_timeout,
             metrics,
@@ -132,7 +140,7 @@ impl Service {
     /// Not ready, stop accepting, finish requests, flush Kafka, drain notifications: each step
     /// with what is left of the grace.
     async fn shut_down(
-        mut self,
+        self,
         settings: &settings::Shutdown,
         stop: &watch::Sender<Option<Instant>>,
         api: JoinHandle<usize>,
@@ -141,7 +149,7 @@ impl Service {
         let deadline = started + settings.grace;
         tracing::info!(grace = ?settings.grace, "shutting down");
         self.app.health.shut_down();
-        self.cluster.stop();
+        self.app.publisher.stop_watching();
         sleep(settings.delay).await;
         stop.send_replace(Some(deadline));
         let connections_cut = api.await.unwrap_or_default();

@@ -20,7 +20,7 @@ async fn a_panic_in_a_handler_is_an_internal_problem() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = Server {
         listener,
-        edge: Edge::new(router, Arc::clone(&metrics)),
+        edge: Edge::new(router, &[], Arc::clone(&metrics)),
         max_connections: 10,
         idle_timeout: Duration::from_secs(5),
         metrics,

@@ -17,7 +17,7 @@ use tower::Service;
 use uuid::Uuid;
 
 use super::problem::{Kind, Problem};
-use super::routes;
+use super::routes::{self, Route};
 use crate::metrics::{self, Metrics, Word, seconds};
 use crate::telemetry;
 
@@ -29,6 +29,7 @@ const MAX_REQUEST_ID: usize = 128;
 #[derive(Clone)]
 pub struct Edge {
     router: Router,
+    routes: &'static [Route],
     metrics: Arc<Metrics>,
 }
 
@@ -41,15 +42,16 @@ struct Seen {
 }
 
 impl Edge {
-    /// An edge before this router.
-    pub fn new(router: Router, metrics: Arc<Metrics>) -> Self {
-        Edge { router, metrics }
+    /// An edge before a router that serves these routes.
+    pub fn new(router: Router, routes: &'static [Route], metrics: Arc<Metrics>) -> Self {
+        Edge { router, routes, metrics }
     }
 
     /// Answers one request. A panic in a handler is answered, too.
     pub(super) async fn handle(self, request: Request<Incoming>) -> Result<Response, Infallible> {
-        let seen = Seen::of(&request);
-        let mut response = match options(&request) {
+        let route = routes::find(self.routes, request.uri().path());
+        let seen = Seen::of(&request, route);
+        let mut response = match options(&request, route) {
             Some(response) => response,
             None => self.route(request).await,
         };
@@ -76,24 +78,23 @@ impl Edge {
 }
 
 /// `OPTIONS` says what a path takes. A browser's preflight is not ours but the CORS layer's.
-fn options(request: &Request<Incoming>) -> Option<Response> {
+fn options(request: &Request<Incoming>, route: Option<&Route>) -> Option<Response> {
     let is_preflight = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     if request.method() != Method::OPTIONS || is_preflight {
         return None;
     }
-    let route = routes::find(request.uri().path())?;
     let mut response = Response::default();
     *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(route.allow));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(route?.allow));
     Some(response)
 }
 
 impl Seen {
-    fn of(request: &Request<Incoming>) -> Self {
+    fn of(request: &Request<Incoming>, route: Option<&'static Route>) -> Self {
         Seen {
             started: Instant::now(),
             method: request.method().clone(),
-            route: routes::find(request.uri().path()).map_or("other", |route| route.path),
+            route: route.map_or("other", |route| route.path),
             id: request_id(request.headers()),
         }
     }
@@ -103,7 +104,8 @@ impl Seen {
         let id = self.id.to_str().unwrap_or_default();
         let (method, route, slug) = (&self.method, self.route, problem.kind.slug());
         if status.is_server_error() {
-            telemetry::warn_limited!(request_id = id, %method, route, problem = slug, "request failed");
+            let detail = problem.detail();
+            telemetry::warn_limited!(request_id = id, %method, route, problem = slug, detail, "request failed");
         } else {
             tracing::debug!(request_id = id, %method, route, problem = slug, "request refused");
         }

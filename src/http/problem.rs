@@ -170,6 +170,10 @@ impl Problem {
         self
     }
 
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// An answer without a body yet: the body names the request's id, which the edge knows.
     pub(super) fn into_response(self) -> Response {
         let mut response = Response::default();

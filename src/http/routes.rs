@@ -9,7 +9,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::problem::{Kind, Problem};
 
-/// A path of the API or of the admin listener.
+/// A path of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
     /// The path.
@@ -21,8 +21,8 @@ pub struct Route {
 const READ: &str = "GET, HEAD, OPTIONS";
 const WRITE: &str = "POST, OPTIONS";
 
-/// Every route of both listeners.
-pub const ROUTES: [Route; 10] = [
+/// The routes of the API's listener.
+pub const API: [Route; 9] = [
     Route { path: "/events", allow: WRITE },
     Route { path: "/events/batch", allow: WRITE },
     Route { path: "/livez", allow: READ },
@@ -32,12 +32,18 @@ pub const ROUTES: [Route; 10] = [
     Route { path: "/docs/problems", allow: READ },
     Route { path: "/docs/style.css", allow: READ },
     Route { path: "/docs/copy.js", allow: READ },
+];
+
+/// The routes of the operators' listener.
+pub const ADMIN: [Route; 3] = [
     Route { path: "/metrics", allow: READ },
+    Route { path: "/livez", allow: READ },
+    Route { path: "/readyz", allow: READ },
 ];
 
 /// The route of a path.
-pub(super) fn find(path: &str) -> Option<&'static Route> {
-    ROUTES.iter().find(|route| route.path == path)
+pub(super) fn find(routes: &'static [Route], path: &str) -> Option<&'static Route> {
+    routes.iter().find(|route| route.path == path)
 }
 
 /// The answer for a path that is none of ours.
@@ -50,7 +56,8 @@ pub(super) async fn not_found(uri: Uri) -> Response {
 /// The answer for a method that a path does not take.
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     let path = uri.path();
-    let allow = find(path).map_or(READ, |route| route.allow);
+    let route = find(&API, path).or_else(|| find(&ADMIN, path));
+    let allow = route.map_or(READ, |route| route.allow);
     let detail = format!("{path} takes {allow}, not {method}.");
     Problem::new(Kind::MethodNotAllowed, detail).allow(allow).into_response()
 }

@@ -19,6 +19,10 @@ use crate::telemetry;
 const READ_BUFFER: usize = 64 * 1024;
 /// Requests under way on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 100;
+/// The bytes that one stream, and all streams of an HTTP/2 connection, may send before they are
+/// read: no more than an HTTP/1 connection buffers, and some more for many streams.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 256 * 1024;
 /// How often an HTTP/2 connection is asked whether it is still there, and how long it may take
 /// to say so.
 const HTTP2_PING: Duration = Duration::from_secs(20);
@@ -113,6 +117,8 @@ impl Server {
             .timer(TokioTimer::new())
             .keep_alive_interval(HTTP2_PING)
             .keep_alive_timeout(HTTP2_PING)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
             .max_concurrent_streams(MAX_STREAMS);
         builder
     }

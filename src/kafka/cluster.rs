@@ -1,9 +1,11 @@
 //! What is known of the cluster and the topic: asked for regularly, told to `/readyz`.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::bindings::rd_kafka_resp_err_t as RespErr;
 use rdkafka::client::ClientContext;
@@ -13,6 +15,7 @@ use rdkafka::metadata::MetadataTopic;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::producer::Producer;
 use super::{config, producer};
 use crate::settings;
 use crate::telemetry;
@@ -49,7 +52,7 @@ pub enum ClusterState {
 /// Watches the cluster on a thread of its own until it is dropped.
 pub struct Cluster {
     state: watch::Receiver<ClusterState>,
-    stop: Option<Sender<()>>,
+    stop: Mutex<Option<Sender<()>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -57,29 +60,30 @@ impl Cluster {
     /// Starts to watch, and makes the topic when it is missing and the settings say so.
     ///
     /// # Errors
-    /// An option that librdkafka does not know or a value it does not take.
-    pub fn watch(kafka: &settings::Kafka) -> Result<Self, String> {
-        let admin = AdminClient::from_config_and_context(&config::client(kafka), Context)
-            .map_err(|error| error.to_string())?;
+    /// The thread cannot be started.
+    pub fn watch<T: Send + Sync + 'static>(
+        kafka: &settings::Kafka,
+        producer: Arc<Producer<T>>,
+    ) -> Result<Self, String> {
         let detail = format!("connecting to {}", kafka.brokers);
         let (state, receiver) = watch::channel(ClusterState::Starting { detail });
         let (stop, stopped) = channel();
-        let probe = Probe { admin, kafka: kafka.clone(), runtime: Handle::current() };
+        let probe = Probe { producer, kafka: kafka.clone(), runtime: Handle::current() };
         let thread = std::thread::Builder::new()
             .name("kafka-cluster".into())
             .spawn(move || probe.run(&state, &stopped))
             .map_err(|error| format!("cannot start the cluster's thread: {error}"))?;
-        Ok(Cluster { state: receiver, stop: Some(stop), thread: Some(thread) })
+        Ok(Cluster { state: receiver, stop: Mutex::new(Some(stop)), thread: Some(thread) })
     }
 
     /// The state, and every change of it.
-    pub fn state(&self) -> watch::Receiver<ClusterState> {
-        self.state.clone()
+    pub fn state(&self) -> &watch::Receiver<ClusterState> {
+        &self.state
     }
 
     /// Asks no more; the last state stays. The thread ends after the question under way.
-    pub fn stop(&mut self) {
-        self.stop = None;
+    pub fn stop(&self) {
+        self.stop.lock().take();
     }
 }
 
@@ -94,13 +98,15 @@ impl Drop for Cluster {
     }
 }
 
-struct Probe {
-    admin: AdminClient<Context>,
+/// Asks through the producer's own connections: what they cannot reach, or may not, cannot be
+/// written to, whatever another client would say.
+struct Probe<T: Send + Sync + 'static> {
+    producer: Arc<Producer<T>>,
     kafka: settings::Kafka,
     runtime: Handle,
 }
 
-impl Probe {
+impl<T: Send + Sync + 'static> Probe<T> {
     fn run(&self, state: &watch::Sender<ClusterState>, stopped: &Receiver<()>) {
         loop {
             let before = state.borrow().clone();
@@ -134,11 +140,8 @@ impl Probe {
 
     fn ask(&self) -> Result<ClusterState, String> {
         let topic = &self.kafka.topic;
-        let metadata = self
-            .admin
-            .inner()
-            .fetch_metadata(Some(topic), PROBE_TIMEOUT)
-            .map_err(|error| self.unreachable(&error))?;
+        let metadata =
+            self.producer.metadata(PROBE_TIMEOUT).map_err(|error| self.unreachable(&error))?;
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
             return Err(format!("the cluster says nothing of the topic `{topic}`"));
         };
@@ -190,12 +193,14 @@ impl Probe {
     fn create_topic(&self) -> Result<(), String> {
         let replication = TopicReplication::Fixed(self.kafka.replication);
         let topic = NewTopic::new(&self.kafka.topic, self.kafka.partitions, replication);
+        let admin = AdminClient::from_config_and_context(&config::client(&self.kafka), Context)
+            .map_err(|error| error.to_string())?;
         let options = AdminOptions::new()
             .request_timeout(Some(CREATE_TIMEOUT))
             .operation_timeout(Some(CREATE_TIMEOUT));
         let results = self
             .runtime
-            .block_on(self.admin.create_topics([&topic], &options))
+            .block_on(admin.create_topics([&topic], &options))
             .map_err(|error| error.to_string())?;
         match results.into_iter().next() {
             Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => {

@@ -37,12 +37,10 @@ pub(super) fn producer(kafka: &settings::Kafka, publisher: &settings::Publisher)
     let message_max = (publisher.max_event + RECORD_HEADROOM).max(MIN_MESSAGE_MAX);
     // Admission is what bounds the buffer; librdkafka's own bound lies safely above it.
     let queue_kbytes = publisher.max_in_flight_bytes / 1024 * 2 + 1024;
-    let mut config = ClientConfig::new();
-    // Above zero each request waits for company: a lone client's latency goes from 0.3 to 1.5 ms.
-    config.set("linger.ms", "0");
-    let shared = client(kafka);
-    for (key, value) in shared.config_map() {
-        config.set(key, value);
+    let mut config = client(kafka);
+    if config.get("linger.ms").is_none() {
+        // Above zero each request waits for company: a lone client's latency goes from 0.3 to 1.5 ms.
+        config.set("linger.ms", "0");
     }
     config
         .set("enable.idempotence", "true")
@@ -60,4 +58,30 @@ pub(super) fn producer(kafka: &settings::Kafka, publisher: &settings::Publisher)
 
 fn millis(duration: Duration) -> String {
     duration.as_millis().max(1).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    fn producer_with(option: &str, value: &str) -> ClientConfig {
+        let variable =
+            format!("DUAL_STREAM__KAFKA__OPTIONS__{}", option.replace('.', "_").to_uppercase());
+        let settings = Settings::load([(variable, value.to_owned())]).unwrap();
+        producer(&settings.kafka, &settings.publisher)
+    }
+
+    /// rdkafka hides secrets from whoever lists a configuration: a copy by its list has none.
+    #[test]
+    fn options_reach_the_producer_as_they_are() {
+        let config = producer_with("sasl.password", "s3cret");
+        assert_eq!(config.get("sasl.password"), Some("s3cret"));
+    }
+
+    #[test]
+    fn linger_is_zero_unless_the_options_say_otherwise() {
+        assert_eq!(producer_with("client.rack", "a").get("linger.ms"), Some("0"));
+        assert_eq!(producer_with("linger.ms", "5").get("linger.ms"), Some("5"));
+    }
 }

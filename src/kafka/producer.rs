@@ -12,7 +12,9 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, DeliveryResult, Message};
+use rdkafka::metadata::Metadata;
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext, PurgeConfig};
+use rdkafka::types::RDKafkaConfRes;
 
 use super::config;
 use super::outcome::Outcome;
@@ -86,7 +88,7 @@ impl<T: Send + Sync + 'static> Producer<T> {
                 in_flight.fetch_sub(1, Ordering::AcqRel);
             }
         });
-        let client = create(&config, &on_report).map_err(|error| error.to_string())?;
+        let client = create(&config, &on_report).map_err(|error| explain(&error))?;
         let shared = Arc::new(Shared {
             client: ArcSwap::from_pointee(client),
             config,
@@ -117,6 +119,12 @@ impl<T: Send + Sync + 'static> Producer<T> {
             let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
             (Outcome::not_queued(code), record.delivery_opaque)
         })
+    }
+
+    /// Asks the cluster for the topic, over the connections that records take, too. Blocks.
+    pub(super) fn metadata(&self, timeout: Duration) -> KafkaResult<Metadata> {
+        let client = self.shared.client.load_full();
+        client.client().fetch_metadata(Some(&self.shared.topic), timeout)
     }
 
     /// Waits until every record has its report, and returns how many had none by the deadline.
@@ -194,6 +202,21 @@ impl<T: Send + Sync + 'static> Shared<T> {
                 client.poll(POLL_WHILE_REPLACING);
             }
         }
+    }
+}
+
+/// What is wrong with an option. librdkafka's own words may quote the value, which may be a secret.
+fn explain(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, option, _) => {
+            format!(
+                "kafka.options: librdkafka knows no property {option}; see its CONFIGURATION.md"
+            )
+        }
+        KafkaError::ClientConfig(_, _, option, _) => {
+            format!("kafka.options: librdkafka does not take the value of {option}")
+        }
+        other => format!("cannot make the Kafka producer: {other}"),
     }
 }
 

@@ -25,6 +25,9 @@ pub struct Admission {
 
 struct Shared {
     free: Semaphore,
+    /// What large bodies may hold together while they arrive: half, so that however slowly they
+    /// are sent, they leave room for all others.
+    free_for_large: Semaphore,
     limit: usize,
     timeout: Duration,
     drain: Mutex<Drain>,
@@ -47,6 +50,7 @@ pub struct Full;
 pub struct Permit {
     shared: Arc<Shared>,
     held: usize,
+    held_as_large: usize,
 }
 
 impl Admission {
@@ -59,6 +63,7 @@ impl Admission {
     fn with(limit: usize, timeout: Duration, metrics: &Arc<Metrics>) -> Self {
         let shared = Shared {
             free: Semaphore::new(limit),
+            free_for_large: Semaphore::new(limit / 2),
             limit,
             timeout,
             drain: Mutex::new(Drain { since: Instant::now(), bytes: 0, rate: 0.0 }),
@@ -67,10 +72,9 @@ impl Admission {
         Admission { shared: Arc::new(shared) }
     }
 
-    /// A permit for nothing yet: it grows with what arrives, so that a client that announces
-    /// much and sends little holds little.
+    /// A permit for nothing yet.
     pub fn permit(&self) -> Permit {
-        Permit { shared: Arc::clone(&self.shared), held: 0 }
+        Permit { shared: Arc::clone(&self.shared), held: 0, held_as_large: 0 }
     }
 
     /// In how many seconds a refused client should come back: when as much as fits has drained,
@@ -83,6 +87,31 @@ impl Admission {
 }
 
 impl Permit {
+    /// Reserves all bytes of a large body before it arrives. In one go: bodies that each hold a
+    /// part and wait for the rest would keep each other out.
+    ///
+    /// # Errors
+    /// [`Full`] after the admission timeout.
+    pub async fn reserve_large(&mut self, bytes: usize) -> Result<(), Full> {
+        let bytes = bytes.min(self.shared.limit / 2);
+        acquire(&self.shared.free_for_large, bytes, self.shared.timeout).await?;
+        self.held_as_large += bytes;
+        self.grow(bytes).await
+    }
+
+    /// Says how many bytes the body has, now that all of it is there.
+    ///
+    /// # Errors
+    /// [`Full`] after the admission timeout, when it is more than was reserved.
+    pub async fn settle(&mut self, bytes: usize) -> Result<(), Full> {
+        self.shared.free_for_large.add_permits(std::mem::take(&mut self.held_as_large));
+        if bytes > self.held {
+            return self.grow(bytes - self.held).await;
+        }
+        self.release(self.held - bytes);
+        Ok(())
+    }
+
     /// Adds bytes, after waiting for room when there is none. No permit needs more than there
     /// is: what goes beyond the limit counts as the limit.
     ///
@@ -90,27 +119,40 @@ impl Permit {
     /// [`Full`] after the admission timeout. What was held before is still held.
     pub async fn grow(&mut self, bytes: usize) -> Result<(), Full> {
         let more = bytes.min(self.shared.limit - self.held);
-        // A semaphore counts in u32; the settings keep the limit below.
-        let permits = u32::try_from(more).map_err(|_| Full)?;
-        let acquired = match self.shared.free.try_acquire_many(permits) {
-            Ok(acquired) => acquired,
-            Err(_) => timeout(self.shared.timeout, self.shared.free.acquire_many(permits))
-                .await
-                .map_err(|_| Full)?
-                .map_err(|_| Full)?,
-        };
-        acquired.forget();
+        acquire(&self.shared.free, more, self.shared.timeout).await?;
         self.held += more;
         self.shared.metrics.in_flight.inc_by(more as i64);
         Ok(())
     }
+
+    fn release(&mut self, bytes: usize) {
+        self.held -= bytes;
+        self.shared.free.add_permits(bytes);
+        self.shared.metrics.in_flight.dec_by(bytes as i64);
+    }
+}
+
+/// Takes permits, at once where there are some, else within the limit of time.
+async fn acquire(semaphore: &Semaphore, permits: usize, limit: Duration) -> Result<(), Full> {
+    // A semaphore counts in u32; the settings keep the limit below.
+    let permits = u32::try_from(permits).map_err(|_| Full)?;
+    let acquired = match semaphore.try_acquire_many(permits) {
+        Ok(acquired) => acquired,
+        Err(_) => timeout(limit, semaphore.acquire_many(permits))
+            .await
+            .map_err(|_| Full)?
+            .map_err(|_| Full)?,
+    };
+    acquired.forget();
+    Ok(())
 }
 
 impl std::ops::Drop for Permit {
     fn drop(&mut self) {
-        self.shared.free.add_permits(self.held);
-        self.shared.metrics.in_flight.dec_by(self.held as i64);
-        self.shared.drain.lock().left(self.held, Instant::now());
+        let held = self.held;
+        self.release(held);
+        self.shared.free_for_large.add_permits(self.held_as_large);
+        self.shared.drain.lock().left(held, Instant::now());
     }
 }
 
@@ -182,6 +224,19 @@ mod tests {
         assert_eq!(permit.grow(80).await, Ok(()));
         drop(permit);
         assert_eq!(admission.shared.free.available_permits(), 100);
+    }
+
+    #[tokio::test]
+    async fn large_bodies_leave_half_of_the_room_to_others() {
+        let admission = admission(100, Duration::ZERO);
+        let mut large = admission.permit();
+        assert_eq!(large.reserve_large(80).await, Ok(()));
+        assert_eq!(admission.permit().reserve_large(1).await, Err(Full));
+        let mut small = admission.permit();
+        assert_eq!(small.settle(50).await, Ok(()));
+        assert_eq!(large.settle(30).await, Ok(()));
+        assert_eq!(admission.shared.metrics.in_flight.get(), 80);
+        assert_eq!(admission.permit().reserve_large(20).await, Ok(()));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use dual_stream::http::{PROBLEMS, ROUTES};
+use dual_stream::http::{ADMIN_ROUTES, API_ROUTES, PROBLEMS};
 use rdkafka::mocking::MockCluster;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -17,14 +17,14 @@ use crate::harness::kafka::create_topic;
 use crate::harness::openapi::{DESCRIPTION, operations, resolve, validator};
 use crate::harness::{Answer, TestApp, free_port, required, unique};
 
-/// What is not for the users of the API: the operators' listener, and the parts of the pages.
-const UNDESCRIBED: [&str; 3] = ["/metrics", "/docs/style.css", "/docs/copy.js"];
+/// The parts of the pages.
+const UNDESCRIBED: [&str; 2] = ["/docs/style.css", "/docs/copy.js"];
 
 #[test]
 fn the_description_and_the_table_of_routes_name_the_same() {
     let described: BTreeSet<_> =
         operations().into_iter().map(|(path, method, _)| format!("{method} {path}")).collect();
-    let served: BTreeSet<_> = ROUTES
+    let served: BTreeSet<_> = API_ROUTES
         .iter()
         .filter(|route| !UNDESCRIBED.contains(&route.path))
         .flat_map(|route| {
@@ -39,8 +39,8 @@ fn the_description_and_the_table_of_routes_name_the_same() {
 #[tokio::test]
 async fn every_route_of_the_table_is_served() {
     let app = TestApp::start().await;
-    for route in ROUTES {
-        let client = if route.path == "/metrics" { &app.admin } else { &app.client };
+    let api = API_ROUTES.iter().map(|route| (&app.client, route));
+    for (client, route) in api.chain(ADMIN_ROUTES.iter().map(|route| (&app.admin, route))) {
         let method: Method = route.allow.split(", ").next().unwrap().parse().unwrap();
         let answer = client.send(client.request(method, route.path)).await;
         assert!(!matches!(answer.status, 404 | 405), "{}: {}", route.path, answer.status);

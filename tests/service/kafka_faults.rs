@@ -163,3 +163,27 @@ async fn more_than_fits_in_flight_is_refused_with_a_time_to_come_back() {
     assert!(stored > 0, "what was admitted is stored once Kafka is back");
     assert_eq!(app.records().await.len(), stored);
 }
+
+#[tokio::test]
+async fn a_password_reaches_kafka_and_a_wrong_one_makes_it_unready() {
+    let mut broker = Broker::for_user("svc", "r1ght-passw0rd");
+    broker.start().await;
+    let with_password = |password: &str| {
+        TestApp::builder()
+            .brokers(&broker.address())
+            .set("kafka.options.security_protocol", "sasl_plaintext")
+            .set("kafka.options.sasl_mechanism", "PLAIN")
+            .set("kafka.options.sasl_username", "svc")
+            .set("kafka.options.sasl_password", password)
+    };
+
+    let right = with_password("r1ght-passw0rd").start().await;
+    let wrong = with_password("wr0ng-passw0rd").start_unready().await;
+
+    assert_eq!(right.client.event(event("1")).await.status, 201);
+    wrong.logged("kafka is not ready yet: no answer").await;
+    assert_eq!(wrong.unready().await["kafka"]["state"], "starting");
+    assert_eq!(wrong.client.event(event("2")).await.status, 503);
+    let said = format!("{}{}", wrong.log().join("\n"), wrong.unready().await);
+    assert!(!said.contains("wr0ng-passw0rd"), "{said}");
+}

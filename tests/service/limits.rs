@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::TestApp;
+use crate::harness::{TestApp, eventually};
 
 fn event_of(bytes: usize) -> String {
     let frame = r#"{"id":"1","type":"t","source_type":"s","source_id":"i","data":""}"#;
@@ -125,4 +125,52 @@ async fn a_client_that_sends_no_head_is_let_go() {
     let mut rest = Vec::new();
     let read = connection.read_to_end(&mut rest);
     tokio::time::timeout(Duration::from_secs(10), read).await.expect("an end").unwrap();
+}
+
+/// Bodies that each hold a part of the room and wait for the rest would keep each other out.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_large_bodies_at_once_are_stored_or_refused_and_none_times_out() {
+    let app = TestApp::builder()
+        .set("http.max_body", "2MiB")
+        .set("publisher.max_in_flight_bytes", "8MiB")
+        .set("publisher.admission_timeout", "2s")
+        .start()
+        .await;
+    let batch = format!("[{}]", vec![event_of(15_000); 100].join(","));
+
+    let mut posts = tokio::task::JoinSet::new();
+    for _ in 0..30 {
+        let (client, batch) = (app.client.clone(), batch.clone());
+        posts.spawn(async move { client.batch(batch).await.status });
+    }
+    let statuses = posts.join_all().await;
+
+    assert!(statuses.iter().all(|status| [201, 503].contains(status)), "{statuses:?}");
+    assert!(statuses.iter().filter(|status| **status == 201).count() > 5, "{statuses:?}");
+    assert_eq!(app.metric("dual_stream_in_flight_bytes", &[]).await, 0.0);
+}
+
+#[tokio::test]
+async fn large_bodies_that_never_end_leave_room_for_others() {
+    let app = TestApp::builder()
+        .set("publisher.max_event", "512KiB")
+        .set("http.max_body", "512KiB")
+        .set("publisher.max_in_flight_bytes", "1MiB")
+        .start()
+        .await;
+    let mut stuck = Vec::new();
+    for _ in 0..20 {
+        let mut connection = TcpStream::connect(&app.client.address).await.unwrap();
+        let head = "POST /events/batch HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n\
+            Content-Length: 500000\r\n\r\n[";
+        connection.write_all(head.as_bytes()).await.unwrap();
+        stuck.push(connection);
+    }
+    eventually("one of them holds its room", async || {
+        (app.metric("dual_stream_in_flight_bytes", &[]).await > 0.0).then_some(())
+    })
+    .await;
+
+    assert_eq!(app.client.event(event_of(100_000)).await.status, 503);
+    assert_eq!(app.client.event(event_of(50_000)).await.status, 201);
 }

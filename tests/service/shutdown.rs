@@ -111,6 +111,9 @@ async fn a_second_signal_ends_it_at_once() {
 
     app.signal(Signal::SIGTERM);
     app.unready().await;
+    // One that follows at once is taken for the same.
+    app.signal(Signal::SIGTERM);
+    tokio::time::sleep(Duration::from_secs(1)).await;
     app.signal(Signal::SIGINT);
 
     assert_eq!(app.wait(Duration::from_secs(3)).await.code(), Some(130));

@@ -52,7 +52,7 @@ fn the_defaults_are_what_the_documentation_promises() {
     assert_eq!(settings.log.format, LogFormat::Auto);
 
     assert_eq!(settings.shutdown.delay, Duration::ZERO);
-    assert_eq!(settings.shutdown.grace, Duration::from_secs(28));
+    assert_eq!(settings.shutdown.grace, Duration::from_secs(29));
 }
 
 /// A field reads the setting of its own name, so the fields and the defaults are the same set when

@@ -14,13 +14,13 @@ fn a_request_outlives_admission_and_kafka() {
 #[test]
 fn the_grace_outlives_a_request_that_has_just_begun() {
     assert_eq!(
-        given().setting("shutdown.delay", "5s").refused(),
-        "shutdown.grace = \"28s\" (default): too short; it must be longer than \
-         shutdown.delay = \"5s\" (from the variable DUAL_STREAM__SHUTDOWN__DELAY) and \
+        given().setting("shutdown.delay", "6s").refused(),
+        "shutdown.grace = \"29s\" (default): too short; it must be longer than \
+         shutdown.delay = \"6s\" (from the variable DUAL_STREAM__SHUTDOWN__DELAY) and \
          http.body_timeout = \"10s\" (default) and http.request_timeout = \"13s\" (default), \
-         together 28s; raise it or lower those"
+         together 29s; raise it or lower those"
     );
-    given().setting("shutdown.delay", "4999ms").settings();
+    given().setting("shutdown.delay", "5999ms").settings();
 }
 
 #[test]

@@ -21,10 +21,23 @@ const CLUSTER: &str = "dualstreamtestsaaaaaaa";
 impl Broker {
     /// A broker that is formatted and not started.
     pub fn new() -> Self {
+        Self::with(|port| PLAIN.replace("PORT", &port.to_string()))
+    }
+
+    /// The same, for one user with a password only (SASL/PLAIN).
+    pub fn for_user(user: &str, password: &str) -> Self {
+        Self::with(|port| {
+            let settings = SASL.replace("PORT", &port.to_string());
+            settings.replace("USER", user).replace("PASSWORD", password)
+        })
+    }
+
+    fn with(listener: impl FnOnce(u16) -> String) -> Self {
         let port = free_port();
         let directory = tempfile::tempdir().expect("a directory");
         let broker = Broker { process: None, port, directory };
-        std::fs::write(broker.properties(), broker.settings()).expect("the settings are written");
+        let settings = broker.settings(&listener(port));
+        std::fs::write(broker.properties(), settings).expect("the settings are written");
         let status = kafka("kafka.tools.StorageTool")
             .args(["format", "-t", CLUSTER, "-c"])
             .arg(broker.properties())
@@ -63,7 +76,7 @@ impl Broker {
 
     /// Stops it in its tracks: connections stay open, and nothing is answered.
     pub fn freeze(&self) {
-        self.process.as_ref().expect("it runs").signal(Signal::SIGSTOP);
+        self.process.as_ref().expect("it runs").freeze();
     }
 
     pub fn thaw(&self) {
@@ -74,24 +87,40 @@ impl Broker {
         self.directory.path().join("server.properties")
     }
 
-    fn settings(&self) -> String {
-        let (port, controller) = (self.port, free_port());
+    fn settings(&self, listener: &str) -> String {
+        let controller = free_port();
         let data = self.directory.path().join("data");
+        let common = COMMON.replace("CONTROLLER_PORT", &controller.to_string());
         format!(
-            "process.roles=broker,controller\n\
-             node.id=1\n\
-             controller.quorum.voters=1@127.0.0.1:{controller}\n\
-             controller.listener.names=CONTROLLER\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
-             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
-             log.dirs={}\n\
-             auto.create.topics.enable=false\n\
-             offsets.topic.replication.factor=1\n",
+            "{common}{listener},CONTROLLER://127.0.0.1:{controller}\nlog.dirs={}\n",
             data.display()
         )
     }
 }
+
+const COMMON: &str = "\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:CONTROLLER_PORT
+controller.listener.names=CONTROLLER
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+";
+/// Ends with the listeners, to which the controller's is added.
+const PLAIN: &str = "\
+advertised.listeners=PLAINTEXT://127.0.0.1:PORT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:PORT";
+const SASL: &str = "\
+advertised.listeners=SASL_PLAINTEXT://127.0.0.1:PORT
+listener.security.protocol.map=SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=SASL_PLAINTEXT
+sasl.mechanism.inter.broker.protocol=PLAIN
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config=\
+org.apache.kafka.common.security.plain.PlainLoginModule required \
+username=\"USER\" password=\"PASSWORD\" user_USER=\"PASSWORD\";
+listeners=SASL_PLAINTEXT://127.0.0.1:PORT";
 
 fn kafka(class: &str) -> Command {
     let libraries = required("KAFKA_LIBS");

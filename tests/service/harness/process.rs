@@ -28,6 +28,21 @@ impl Process {
         kill(pid, signal).expect("the process is there");
     }
 
+    /// Stops it in its tracks, and returns when all of its threads stand.
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let stands =
+            |stat: String| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'));
+        while !std::fs::read_dir(&tasks)
+            .expect("the process is there")
+            .flatten()
+            .all(|task| std::fs::read_to_string(task.path().join("stat")).is_ok_and(stands))
+        {
+            std::thread::yield_now();
+        }
+    }
+
     /// Waits for the end, and fails when it does not come.
     pub async fn wait(&mut self, limit: Duration) -> ExitStatus {
         let deadline = Instant::now() + limit;

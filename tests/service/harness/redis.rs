@@ -64,7 +64,7 @@ impl RedisServer {
     }
 
     pub fn freeze(&self) {
-        self.process.as_ref().expect("it runs").signal(Signal::SIGSTOP);
+        self.process.as_ref().expect("it runs").freeze();
     }
 
     pub fn thaw(&self) {
