@@ -95,6 +95,7 @@ check-docs:
 .PHONY: check-api
 check-api: check-tools-python
 	@scripts/step 'build' cargo build --locked
+	@scripts/step 'the README' scripts/readme
 	@scripts/step 'schemathesis' scripts/with-services scripts/schemathesis
 
 .PHONY: check-tests

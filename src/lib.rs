@@ -5,8 +5,8 @@
 //! 1. A connection is accepted by a [`http::Server`], within the limits of the settings, and
 //!    every request passes the [`http::Edge`]: it gets its id, its metrics, and, if anything is
 //!    wrong, a problem that says what to do.
-//! 2. The body is received under a [`publisher::Permit`], which grows with the bytes that
-//!    arrive: what is in memory on its way to Kafka is bounded ([`publisher::Admission`]).
+//! 2. The body is received under a [`publisher::Permit`]: what is in memory on its way to Kafka
+//!    is bounded ([`publisher::Admission`]).
 //! 3. It is checked where it lies: an [`event::Event`] borrows its members from the body, and
 //!    its bytes go on as they came. Only a missing `id` is spliced in.
 //! 4. The [`publisher::DualPublisher`] hands each event of the request to the

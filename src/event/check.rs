@@ -261,10 +261,10 @@ mod tests {
             let data = "[".repeat(levels - 1) + &"]".repeat(levels - 1);
             with(&format!(r#""data":{data}"#))
         };
-        accepted(&nested(128));
-        invalid(&nested(129), "", "nests deeper than 128 levels");
+        accepted(&nested(127));
+        invalid(&nested(128), "", "nests deeper than 127 levels");
 
-        let body = format!("[{EVENT},{}]", nested(129));
+        let body = format!("[{EVENT},{}]", nested(128));
         let told = samples::told(parse_array(body.as_bytes(), &LIMITS));
         assert_eq!(told.pointers, ["/1"]);
     }

@@ -8,7 +8,7 @@ use memchr::{memchr_iter, memchr2};
 /// Parsers that recurse must stop somewhere, and 128 is serde_json's default
 /// recursion limit: its parser refuses from the 128th level on. An event that a
 /// consumer cannot read would stop its partition, so it is refused at the door.
-pub(super) const MAX_DEPTH: usize = 128;
+pub(super) const MAX_DEPTH: usize = 127;
 
 /// Whether an event nests deeper than [`MAX_DEPTH`].
 ///
@@ -64,8 +64,8 @@ mod tests {
     #[test]
     fn allows_128_levels_and_no_more() {
         for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), ("[ ", " ]")] {
-            assert!(!is_too_deep(&nested(open, close, 128)));
-            assert!(is_too_deep(&nested(open, close, 129)));
+            assert!(!is_too_deep(&nested(open, close, 127)));
+            assert!(is_too_deep(&nested(open, close, 128)));
         }
     }
 
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn strings_do_not_hide_brackets() {
-        let deep = nested("[", "]", 129);
+        let deep = nested("[", "]", 128);
         for strings in [r#""\\""#, r#""\"""#, r#""]]]]""#, r#""""#] {
             assert!(is_too_deep(&format!("[{strings},{deep}]")), "{strings}");
         }
