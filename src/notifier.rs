@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 pub use broadcaster::{Announced, Broadcaster};
-pub use circuit::Circuit;
+pub use circuit::{Circuit, Failure};
 
 use crate::channel::ChannelTemplate;
 use crate::cursor::Cursor;

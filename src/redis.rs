@@ -2,4 +2,4 @@
 
 mod publisher;
 
-pub use publisher::{Pool, Publisher};
+pub use publisher::{Pool, Publisher, Replies};

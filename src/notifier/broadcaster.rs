@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use tokio::sync::broadcast;
 
+use super::circuit::Failure;
 use super::queue::Batch;
 use crate::redis;
 
@@ -29,10 +30,18 @@ impl Broadcaster {
         &mut self,
         batch: &Batch,
         range: std::ops::Range<usize>,
-    ) -> Result<usize, String> {
+    ) -> Result<usize, Failure> {
         let notifications = range.map(|index| batch.get(index));
         match self {
-            Broadcaster::Redis(publisher) => publisher.publish(notifications).await,
+            Broadcaster::Redis(publisher) => {
+                let count = notifications.len();
+                let replies =
+                    publisher.publish(notifications).await.map_err(Failure::Unreachable)?;
+                match replies.refusal {
+                    Some(error) if replies.refused == count => Err(Failure::Refused(error)),
+                    _ => Ok(replies.refused),
+                }
+            }
             Broadcaster::Local(subscribers) => {
                 for (channel, payload) in notifications {
                     // No subscriber is no failure.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout, timeout_at};
 
 use super::broadcaster::Broadcaster;
-use super::circuit::Circuit;
+use super::circuit::{Circuit, Failure};
 use super::queue::{Batch, Queue, Taken};
 use crate::metrics::{Dropped, Metrics};
 
@@ -76,8 +76,8 @@ impl Worker {
 
     async fn probe(&mut self) {
         match self.broadcaster.probe().await {
-            Ok(()) => self.circuit.succeeded(),
-            Err(error) => self.circuit.failed(&error),
+            Ok(()) => self.circuit.answered(),
+            Err(error) => self.circuit.failed(Failure::Unreachable(error)),
         }
     }
 
@@ -104,17 +104,24 @@ impl Worker {
         }
     }
 
-    fn settle(&self, count: usize, sent: Result<usize, String>) {
+    fn settle(&self, count: usize, sent: Result<usize, Failure>) {
         match sent {
             Ok(refused) => {
                 self.metrics.notifications_published.inc_by((count - refused) as u64);
                 self.metrics.dropped(Dropped::Refused, refused);
-                self.circuit.succeeded();
+                self.circuit.sent();
             }
-            Err(error) => {
-                self.metrics.dropped(Dropped::Failed, count);
-                self.circuit.failed(&error);
+            Err(failure) => {
+                self.metrics.dropped(reason(&failure), count);
+                self.circuit.failed(failure);
             }
         }
+    }
+}
+
+fn reason(failure: &Failure) -> Dropped {
+    match failure {
+        Failure::Unreachable(_) => Dropped::Failed,
+        Failure::Refused(_) => Dropped::Refused,
     }
 }

@@ -120,16 +120,15 @@ fn describe(error: &RedisError) -> String {
 }
 
 impl Publisher {
-    /// Publishes the notifications in one pipeline (on a cluster: one a channel), in order, and
-    /// returns how many Redis refused. A channel without subscribers is no refusal.
+    /// Publishes the notifications in one pipeline (on a cluster: one a channel), in order.
     ///
     /// # Errors
-    /// No connection, no answer in time, or nothing but refusals: some of the notifications may
-    /// have been delivered. The connection is given up.
+    /// No connection, or no answer in time: some of the notifications may have been delivered.
+    /// The connection is given up.
     pub async fn publish<'n>(
         &mut self,
         notifications: impl ExactSizeIterator<Item = (&'n [u8], &'n [u8])>,
-    ) -> Result<usize, String> {
+    ) -> Result<Replies, String> {
         let count = notifications.len();
         let mut connection = self.connection().await?;
         let limit = self.response_timeout;
@@ -138,13 +137,11 @@ impl Publisher {
             Connection::Cluster(shards) => timeout(limit, shard(shards, notifications)).await,
         };
         let replies = self.keep(connection, sent)?;
-        match replies.refusal {
-            Some(error) if replies.refused == count => {
-                self.connection = None;
-                Err(error)
-            }
-            _ => Ok(replies.refused),
+        if replies.refused == count {
+            // Another server may stand behind the address by now, one that is no replica.
+            self.connection.take().into_iter().for_each(Connection::discard);
         }
+        Ok(replies)
     }
 
     /// Asks whether Redis is there, and connects when there is no connection yet.
@@ -201,11 +198,13 @@ impl Connection {
     }
 }
 
-/// What Redis said to a pipeline.
-#[derive(Default)]
-struct Replies {
-    refused: usize,
-    refusal: Option<String>,
+/// What Redis said to a pipeline. A channel without subscribers is no refusal.
+#[derive(Debug, Default)]
+pub struct Replies {
+    /// How many notifications it refused.
+    pub refused: usize,
+    /// The first refusal, in its words.
+    pub refusal: Option<String>,
 }
 
 impl Replies {
