@@ -43,6 +43,6 @@ EXPOSE 8080 8081
 USER 10001:10001
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
-    CMD ["/usr/local/bin/dual-stream", "health"]
+    CMD ["/usr/local/bin/dual-stream", "health", "--live"]
 ENTRYPOINT ["/usr/local/bin/dual-stream"]
 CMD ["serve"]

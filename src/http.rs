@@ -70,7 +70,7 @@ pub fn admin(app: Arc<App>) -> Router {
     Router::new()
         .route("/metrics", get(render_metrics))
         .merge(probes())
-        .fallback(routes::not_found)
+        .fallback(routes::not_found_by_operators)
         .method_not_allowed_fallback(routes::method_not_allowed)
         .with_state(app)
 }

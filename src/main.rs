@@ -30,8 +30,12 @@ enum Command {
     Dev,
     /// Print the settings in force and where each comes from, secrets masked
     Config,
-    /// Ask the service on this machine whether it is ready (for container health checks)
-    Health,
+    /// Ask the service on this machine whether it is ready
+    Health {
+        /// Only whether it is alive: for container health checks, as a restart mends no Kafka
+        #[arg(long)]
+        live: bool,
+    },
 }
 
 const SETTINGS_HELP: &str = "\
@@ -60,10 +64,11 @@ fn run(command: Command) -> Result<ExitCode, String> {
             print!("{}", loaded.render());
             Ok(ExitCode::SUCCESS)
         }
-        Command::Health => {
-            let health = probe::ready(settings.admin.listen)?;
+        Command::Health { live } => {
+            let path = if live { "/livez" } else { "/readyz" };
+            let health = probe::ask(settings.admin.listen, path)?;
             println!("{}", health.body);
-            Ok(if health.is_ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            Ok(if health.is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `dual-stream health`: asks the service on this machine whether it is ready, so that a
+//! `dual-stream health`: asks the service on this machine how it is, so that a
 //! container image needs neither a shell nor curl.
 
 use std::io::{Read, Write};
@@ -9,34 +9,34 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// The answer is a few hundred bytes.
 const MAX_ANSWER: u64 = 64 * 1024;
 
-/// What `/readyz` said.
+/// What the service said.
 pub struct Answer {
     /// Whether the status was 200.
-    pub is_ready: bool,
+    pub is_good: bool,
     /// The body: JSON.
     pub body: String,
 }
 
-/// Asks `/readyz` on the admin listener.
+/// Asks for a path on the admin listener.
 ///
 /// # Errors
 /// Nobody answers there.
-pub fn ready(admin: SocketAddr) -> Result<Answer, String> {
+pub fn ask(admin: SocketAddr, path: &str) -> Result<Answer, String> {
     let address = reachable(admin);
-    ask(address).map_err(|error| format!("no answer from http://{address}/readyz: {error}"))
+    get(address, path).map_err(|error| format!("no answer from http://{address}{path}: {error}"))
 }
 
-fn ask(address: SocketAddr) -> std::io::Result<Answer> {
+fn get(address: SocketAddr, path: &str) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     // HTTP/1.0: the answer ends where the connection does.
-    write!(stream, "GET /readyz HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(MAX_ANSWER).read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let is_ready = head.split_ascii_whitespace().nth(1) == Some("200");
-    Ok(Answer { is_ready, body: body.to_owned() })
+    let is_good = head.split_ascii_whitespace().nth(1) == Some("200");
+    Ok(Answer { is_good, body: body.to_owned() })
 }
 
 /// A listener on every interface is asked on loopback.

@@ -1,5 +1,6 @@
 //! Wiring, and the ordered shutdown.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -48,11 +49,14 @@ impl Listeners {
 
 async fn bind(setting: &str, address: std::net::SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| {
-        let variable = setting.replace('.', "__").to_uppercase();
-        format!(
-            "{setting} = \"{address}\": {error}; stop what listens there, \
-             or choose another address with DUAL_STREAM__{variable}"
-        )
+        let variable = format!("DUAL_STREAM__{}", setting.replace('.', "__").to_uppercase());
+        let mend = match error.kind() {
+            ErrorKind::AddrInUse => "stop what listens there, or choose another address",
+            ErrorKind::AddrNotAvailable => "this machine has no such address; choose another",
+            ErrorKind::PermissionDenied => "choose a port above 1023",
+            _ => "choose another address",
+        };
+        format!("{setting} = \"{address}\": {error}; {mend} with {variable}")
     })
 }
 
@@ -132,6 +136,7 @@ impl Service {
             edge: Edge::new(router, routes, Arc::clone(&metrics)),
             max_connections: http.max_connections,
             idle_timeout: http.idle_timeout,
+            write_timeout: http.write_timeout,
             metrics,
         };
         tokio::spawn(server.run(stop))

@@ -60,6 +60,8 @@ pub struct Http {
     pub max_connections: usize,
     /// How long a connection may go without a complete request head.
     pub idle_timeout: Duration,
+    /// How long a client may take to read on when its answer waits for it.
+    pub write_timeout: Duration,
     /// How long the whole body may take.
     pub body_timeout: Duration,
     /// From the complete body to the answer.

@@ -23,6 +23,7 @@ async fn a_panic_in_a_handler_is_an_internal_problem() {
         edge: Edge::new(router, &[], Arc::clone(&metrics)),
         max_connections: 10,
         idle_timeout: Duration::from_secs(5),
+        write_timeout: Duration::from_secs(5),
         metrics,
     };
     let (stop, stopped) = watch::channel(None);

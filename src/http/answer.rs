@@ -42,7 +42,8 @@ pub(super) fn single(
     match outcomes {
         [Outcome::Stored(cursor)] => Ok(created(event.id(), *cursor)),
         [Outcome::NotStored(reason)] => Err(not_stored(app, *reason).id(event.id())),
-        _ => Err(Problem::new(Kind::UnknownOutcome, UNKNOWN).id(event.id())),
+        [Outcome::Unknown(reason)] => Err(unknown(UNKNOWN, *reason).id(event.id())),
+        _ => Err(Problem::new(Kind::Internal, "There is not one outcome for one event.")),
     }
 }
 
@@ -62,9 +63,7 @@ pub(super) fn batch(
     outcomes: &[Outcome],
     minimal: bool,
 ) -> Result<Response, Problem> {
-    let count = |is: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| is(outcome)).count();
-    let stored = count(|outcome| matches!(outcome, Outcome::Stored(_)));
-    let unknown = count(|outcome| matches!(outcome, Outcome::Unknown(_)));
+    let stored = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Stored(_))).count();
     if stored == outcomes.len() {
         return Ok(all_stored(events, outcomes, minimal));
     }
@@ -72,12 +71,24 @@ pub(super) fn batch(
         let results = items(events, outcomes).collect();
         return Ok(json(StatusCode::MULTI_STATUS, &Results { results }));
     }
-    let problem = match outcomes.iter().find_map(not_stored_reason) {
-        _ if unknown > 0 => Problem::new(Kind::UnknownOutcome, UNKNOWN_BATCH),
-        Some(reason) => not_stored(app, reason),
-        None => not_stored(app, Reason::TooLarge),
+    let unknown = outcomes.iter().find_map(unknown_reason);
+    let problem = match (unknown, outcomes.iter().find_map(not_stored_reason)) {
+        (Some(reason), _) => self::unknown(UNKNOWN_BATCH, reason),
+        (None, Some(reason)) => not_stored(app, reason),
+        (None, None) => not_stored(app, Reason::TooLarge),
     };
     Err(problem.results(items(events, outcomes).map(Item::into_owned).collect()))
+}
+
+fn unknown_reason(outcome: &Outcome) -> Option<Reason> {
+    match outcome {
+        Outcome::Unknown(reason) => Some(*reason),
+        _ => None,
+    }
+}
+
+fn unknown(detail: &str, reason: Reason) -> Problem {
+    Problem::new(Kind::UnknownOutcome, detail).reason(reason)
 }
 
 /// The first reason that a retry can help against, if any.
@@ -98,21 +109,22 @@ fn all_stored(events: &[Event<'_>], outcomes: &[Outcome], minimal: bool) -> Resp
     response
 }
 
-const UNKNOWN: &str = "Kafka got the event and did not acknowledge it in time: it may be stored. \
+const UNKNOWN: &str = "The event was sent to Kafka and not acknowledged: it may be stored. \
     Retry with the same id; consumers drop the repeat.";
-const UNKNOWN_BATCH: &str = "Kafka did not acknowledge in time: some events may be stored. \
+const UNKNOWN_BATCH: &str = "Events were sent to Kafka and not acknowledged: some may be stored. \
     Retry with the same ids; consumers drop the repeats.";
 
 /// The problem for what is certainly not stored.
 pub(super) fn not_stored(app: &App, reason: Reason) -> Problem {
     let detail = match reason {
         Reason::TooLarge => {
-            return Problem::new(Kind::TooLarge, "Larger than Kafka takes: send less.");
+            let detail = "Larger than Kafka takes: send less.";
+            return Problem::new(Kind::TooLarge, detail).reason(reason);
         }
         Reason::BufferFull => {
             "Too much is on its way to Kafka already. Nothing was written: retry."
         }
-        Reason::KafkaUnavailable => "Kafka cannot be reached. Nothing was written: retry.",
+        Reason::KafkaUnavailable => "Kafka cannot take events now. Nothing was written: retry.",
         Reason::ShuttingDown => "This instance is shutting down. Nothing was written: retry.",
         Reason::TimedOut | Reason::ConnectionLost | Reason::Refused => {
             "Kafka refused the write. Nothing was written: retry, and tell the operator if it stays."
@@ -122,7 +134,7 @@ pub(super) fn not_stored(app: &App, reason: Reason) -> Problem {
         Reason::BufferFull => app.admission.retry_after(),
         _ => RETRY_SOON,
     };
-    Problem::new(Kind::NotStored, detail).retry_after(Some(seconds))
+    Problem::new(Kind::NotStored, detail).reason(reason).retry_after(Some(seconds))
 }
 
 /// An answer with a JSON body.

@@ -99,15 +99,24 @@ impl Seen {
         }
     }
 
+    /// Each kind of failure has a limit of its own, so that a flood of one does not hide another.
     fn tell(&self, problem: &Problem) {
-        let status = problem.kind.status();
-        let id = self.id.to_str().unwrap_or_default();
-        let (method, route, slug) = (&self.method, self.route, problem.kind.slug());
-        if status.is_server_error() {
-            let detail = problem.detail();
-            telemetry::warn_limited!(request_id = id, %method, route, problem = slug, detail, "request failed");
-        } else {
-            tracing::debug!(request_id = id, %method, route, problem = slug, "request refused");
+        let (id, detail) = (self.id.to_str().unwrap_or_default(), problem.detail());
+        let (method, route) = (&self.method, self.route);
+        match problem.kind {
+            Kind::NotStored => {
+                telemetry::warn_limited!(request_id = id, %method, route, detail, "not stored");
+            }
+            Kind::UnknownOutcome => {
+                telemetry::warn_limited!(request_id = id, %method, route, detail, "outcome unknown");
+            }
+            Kind::Internal => {
+                telemetry::warn_limited!(request_id = id, %method, route, detail, "request failed");
+            }
+            kind => {
+                let problem = kind.slug();
+                tracing::debug!(request_id = id, %method, route, problem, detail, "request refused");
+            }
         }
     }
 

@@ -46,7 +46,7 @@ fn parse(headers: &HeaderMap) -> Result<Media, Problem> {
     let is = |name: &str| essence.eq_ignore_ascii_case(name);
     if is(JSON) {
         Ok(Media::Json)
-    } else if is(NDJSON) || is("application/ndjson") {
+    } else if is(NDJSON) {
         Ok(Media::NdJson)
     } else if FORMS.into_iter().any(is) {
         Err(unsupported("This is a form; events are JSON. With curl use --json instead of -d."))

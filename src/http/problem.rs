@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::item::Item;
 use crate::event::{Fault, Rejection, RejectionKind};
+use crate::kafka::Reason;
 
 /// What can be wrong, by what the client can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +107,7 @@ pub(super) struct Problem {
 struct More {
     errors: Vec<Fault>,
     omitted: usize,
+    reason: Option<&'static str>,
     id: Option<String>,
     results: Option<Vec<Item<'static>>>,
     retry_after: Option<u32>,
@@ -123,6 +125,8 @@ struct Body<'a> {
     errors: Vec<Error<'a>>,
     #[serde(skip_serializing_if = "is_zero")]
     omitted_errors: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -145,6 +149,12 @@ fn is_zero(count: &usize) -> bool {
 impl Problem {
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Problem { kind, detail: detail.into(), more: Box::default() }
+    }
+
+    /// Says in a word of the answers' own why the event is not known to be stored.
+    pub(super) fn reason(mut self, reason: Reason) -> Self {
+        self.more.reason = Some(reason.as_str());
+        self
     }
 
     /// Names the event, whose id may have been made here: a safe retry needs it.
@@ -208,6 +218,7 @@ impl Problem {
             request_id,
             errors: self.more.errors.iter().map(Error::of).collect(),
             omitted_errors: self.more.omitted,
+            reason: self.more.reason,
             id: self.more.id.as_deref(),
             results: self.more.results.as_deref(),
             retry_after: self.more.retry_after,

@@ -46,11 +46,28 @@ pub(super) fn find(routes: &'static [Route], path: &str) -> Option<&'static Rout
     routes.iter().find(|route| route.path == path)
 }
 
-/// The answer for a path that is none of ours.
+/// The answer of the API's listener for a path that is none of ours.
 pub(super) async fn not_found(uri: Uri) -> Response {
-    let path: String = uri.path().chars().take(100).collect();
-    let detail = format!("There is nothing at {path}. GET /docs lists what there is.");
+    let path = shown(&uri);
+    let detail = if path.starts_with("/events/") {
+        format!("There is nothing to read at {path}: this version stores events only.")
+    } else {
+        format!("There is nothing at {path}. GET /docs lists what there is.")
+    };
     Problem::new(Kind::NotFound, detail).into_response()
+}
+
+/// The same of the operators' listener.
+pub(super) async fn not_found_by_operators(uri: Uri) -> Response {
+    let paths: Vec<_> = ADMIN.iter().map(|route| route.path).collect();
+    let (path, paths) = (shown(&uri), paths.join(", "));
+    let detail =
+        format!("There is nothing at {path}. Here are {paths}; the API is on http.listen.");
+    Problem::new(Kind::NotFound, detail).into_response()
+}
+
+fn shown(uri: &Uri) -> String {
+    uri.path().chars().take(100).collect()
 }
 
 /// The answer for a method that a path does not take.

@@ -10,6 +10,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout_at};
+use tokio_io_timeout::TimeoutStream;
 
 use super::Edge;
 use crate::metrics::Metrics;
@@ -42,6 +43,8 @@ pub struct Server {
     pub max_connections: usize,
     /// How long a connection may go without a complete request head.
     pub idle_timeout: Duration,
+    /// How long a client may leave its answer unread.
+    pub write_timeout: Duration,
     /// The service's metrics.
     pub metrics: Arc<Metrics>,
 }
@@ -89,6 +92,7 @@ impl Server {
         let builder = self.builder();
         let edge = self.edge.clone();
         let metrics = Arc::clone(&self.metrics);
+        let write_timeout = self.write_timeout;
         async move {
             let _slot = slot;
             if let Err(error) = stream.set_nodelay(true) {
@@ -96,6 +100,8 @@ impl Server {
             }
             metrics.connections.inc();
             let service = service_fn(move |request| edge.clone().handle(request));
+            let mut stream = Box::pin(TimeoutStream::new(stream));
+            stream.as_mut().set_write_timeout_pinned(Some(write_timeout));
             let connection = builder.serve_connection(TokioIo::new(stream), service);
             if let Err(error) = watcher.watch(connection.into_owned()).await {
                 // The client's doing: it hung up, was too slow, or spoke no HTTP.

@@ -20,7 +20,8 @@ use super::{config, producer};
 use crate::settings;
 use crate::telemetry;
 
-/// How long an answer may take: a broker that is frozen is noticed after this and one interval.
+/// How long an answer may take. Two in a row have to be missing before the cluster is down: a
+/// broker that is frozen is noticed after twice this and an interval.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How soon it is asked again until the cluster was up once.
 const PAUSE_AT_START: Duration = Duration::from_millis(100);
@@ -108,10 +109,13 @@ struct Probe<T: Send + Sync + 'static> {
 
 impl<T: Send + Sync + 'static> Probe<T> {
     fn run(&self, state: &watch::Sender<ClusterState>, stopped: &Receiver<()>) {
+        let mut misses = 0;
         loop {
             let before = state.borrow().clone();
             let next = self.state(&before);
-            if next != before {
+            misses = if matches!(next, ClusterState::Down { .. }) { misses + 1 } else { 0 };
+            let is_hiccup = matches!(before, ClusterState::Up { .. }) && misses == 1;
+            if next != before && !is_hiccup {
                 tell(&next);
                 state.send_replace(next);
             }
@@ -213,7 +217,7 @@ impl<T: Send + Sync + 'static> Probe<T> {
 
 fn tell(state: &ClusterState) {
     match state {
-        ClusterState::Starting { detail } => tracing::info!("kafka is not ready yet: {detail}"),
+        ClusterState::Starting { detail } => tracing::warn!("kafka is not ready yet: {detail}"),
         ClusterState::Up { partitions, leaderless: 0 } => tracing::info!(partitions, "kafka is up"),
         ClusterState::Up { partitions, leaderless } => {
             tracing::warn!(partitions, leaderless, "kafka is up, but not for every partition");

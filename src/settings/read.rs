@@ -58,6 +58,7 @@ fn http(reader: &mut Reader<'_>) -> Option<Http> {
         listen: parse::address,
         max_connections: parse::number(1..=MANY),
         idle_timeout: parse::timeout,
+        write_timeout: parse::timeout,
         body_timeout: parse::timeout,
         request_timeout: parse::timeout,
         max_body: parse::size(KIB..=LARGEST),

@@ -102,6 +102,9 @@ async fn health_says_whether_the_service_is_ready() {
     assert!(ready.status.success());
     assert!(text(&ready.stdout).contains(r#""status":"ready""#));
 
+    let live = run(&["health", "--live"], &[("DUAL_STREAM__ADMIN__LISTEN", &app.admin.address)]);
+    assert!(live.status.success() && text(&live.stdout).contains("live"));
+
     let nobody = format!("127.0.0.1:{}", free_port());
     let silent = run(&["health"], &[("DUAL_STREAM__ADMIN__LISTEN", &nobody)]);
     assert_eq!(silent.status.code(), Some(1));

@@ -105,6 +105,7 @@ async fn a_broker_that_does_not_answer_in_time_makes_the_outcome_unknown() {
 
     assert_eq!((single.status, single.problem().as_str()), (504, "unknown-outcome"));
     assert_eq!(single.json()["id"], "single");
+    assert_eq!(single.json()["reason"], "timed_out");
     assert_eq!((batch.status, batch.problem().as_str()), (504, "unknown-outcome"));
     let results = batch.json()["results"].clone();
     assert_eq!(results[0]["status"], "unknown");

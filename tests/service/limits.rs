@@ -174,3 +174,28 @@ async fn large_bodies_that_never_end_leave_room_for_others() {
     assert_eq!(app.client.event(event_of(100_000)).await.status, 503);
     assert_eq!(app.client.event(event_of(50_000)).await.status, 201);
 }
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answer_is_let_go() {
+    let app = TestApp::builder().set("http.write_timeout", "500ms").start().await;
+    let event = r#"{"type":"t","source_type":"s","source_id":"i"}"#;
+    let batch = format!("[{}]", vec![event; 10_000].join(","));
+    let mut connection = TcpStream::connect(&app.client.address).await.unwrap();
+    let head = "POST /events/batch HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n";
+    let request = format!("{head}Content-Length: {}\r\n\r\n{batch}", batch.len());
+
+    // More answers than the system buffers.
+    let (mut reader, mut writer) = connection.split();
+    for _ in 0..8 {
+        if writer.write_all(request.as_bytes()).await.is_err() {
+            break;
+        }
+    }
+
+    let mut rest = Vec::new();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let read = reader.read_to_end(&mut rest);
+    let ended = tokio::time::timeout(Duration::from_secs(20), read).await.expect("an end");
+    let answers = rest.windows(12).filter(|bytes| bytes == b"HTTP/1.1 201").count();
+    assert!(ended.is_err() || answers < 8, "{answers} answers for who did not read");
+}
