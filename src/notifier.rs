@@ -79,9 +79,9 @@ impl Notifier {
         let circuit = Arc::new(Circuit::new(settings.breaker_threshold, Arc::clone(metrics)));
         let limit = settings.queue / settings.workers;
         metrics.notify_queue_limit.set((limit * settings.workers) as i64);
-        let queues: Vec<_> = (0..settings.workers)
-            .map(|_| Arc::new(Queue::new(limit, Arc::clone(metrics))))
-            .collect();
+        let workers = if settings.channels.is_empty() { 0 } else { settings.workers };
+        let queues: Vec<_> =
+            (0..workers).map(|_| Arc::new(Queue::new(limit, Arc::clone(metrics)))).collect();
         let left = Arc::new(AtomicUsize::new(0));
         let workers = queues
             .iter()
@@ -91,6 +91,7 @@ impl Notifier {
                 broadcaster: broadcaster(),
                 max_pipeline: settings.max_pipeline,
                 cooldown: settings.breaker_cooldown,
+                unsent: 0,
                 left: Arc::clone(&left),
                 metrics: Arc::clone(metrics),
             })

@@ -72,9 +72,7 @@ impl DualPublisher {
         if matches!(*self.cluster.state().borrow(), ClusterState::Starting { .. }) {
             return self.refuse(events, Reason::KafkaUnavailable);
         }
-        if permit.grow(events.len() * RECORD_OVERHEAD).await.is_err() {
-            return self.refuse(events, Reason::BufferFull);
-        }
+        permit.overdraw(events.len() * RECORD_OVERHEAD);
         let batch = self.submit(events, trace, permit);
         batch.outcomes(deadline).await
     }

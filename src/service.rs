@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
@@ -16,6 +16,9 @@ use crate::notifier::{Announced, Broadcaster, Notifier};
 use crate::publisher::{Admission, DualPublisher};
 use crate::redis;
 use crate::settings::{self, Settings};
+
+/// What of the grace is kept for Kafka and notifications when connections do not end.
+const FOR_FLUSH_AND_DRAIN: Duration = Duration::from_secs(3);
 
 /// The sockets that the service answers on.
 pub struct Listeners {
@@ -156,7 +159,9 @@ impl Service {
         self.app.health.shut_down();
         self.app.publisher.stop_watching();
         sleep(settings.delay).await;
-        stop.send_replace(Some(deadline));
+        // Connections that do not end must not take the time of what they have already posted.
+        let for_the_rest = FOR_FLUSH_AND_DRAIN.min(settings.grace / 4);
+        stop.send_replace(Some(deadline - for_the_rest));
         let connections_cut = api.await.unwrap_or_default();
         let records_left = self.app.publisher.flush(deadline).await;
         let app = Arc::clone(&self.app);

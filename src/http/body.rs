@@ -39,7 +39,8 @@ pub(super) async fn receive(app: &App, body: &mut Body, limit: usize) -> Result<
         return Err(too_large(limit));
     }
     let mut permit = app.admission.permit();
-    let mut arriving = Arriving { body, bytes: Bytes::new(), more: BytesMut::new() };
+    let deadline = Instant::now() + app.body_timeout;
+    let mut arriving = Arriving { body, bytes: Bytes::new(), more: BytesMut::new(), deadline };
     let has_ended = announced <= SMALL && arriving.read(limit.min(SMALL), app).await?;
     if !has_ended {
         // A length that was not announced may turn out to be anything.
@@ -47,7 +48,10 @@ pub(super) async fn receive(app: &App, body: &mut Body, limit: usize) -> Result<
         if most <= SMALL {
             return Err(too_large(limit));
         }
+        let asked = Instant::now();
         permit.reserve_large(most).await.map_err(|full| no_room(app, full))?;
+        // The wait was ours, not the client's.
+        arriving.deadline += asked.elapsed();
         if !arriving.read(limit, app).await? {
             return Err(too_large(limit));
         }
@@ -78,14 +82,14 @@ struct Arriving<'b> {
     body: &'b mut Body,
     bytes: Bytes,
     more: BytesMut,
+    deadline: Instant,
 }
 
 impl Arriving<'_> {
     /// Reads to the end of the body, which gives true, or until there is more than `limit`.
     async fn read(&mut self, limit: usize, app: &App) -> Result<bool, Problem> {
-        let deadline = Instant::now() + app.body_timeout;
         loop {
-            let frame = timeout_at(deadline, self.body.frame());
+            let frame = timeout_at(self.deadline, self.body.frame());
             let Some(frame) = frame.await.map_err(|_| too_slow(app))? else { return Ok(true) };
             let ended_early = |_| Problem::new(Kind::MalformedJson, "The body ended early.");
             if let Ok(data) = frame.map_err(ended_early)?.into_data() {

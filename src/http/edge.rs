@@ -77,7 +77,7 @@ impl Edge {
     }
 }
 
-/// `OPTIONS` says what a path takes. A browser's preflight is not ours but the CORS layer's.
+/// `OPTIONS` says what a path takes. A browser's preflight is the CORS layer's, where there is one.
 fn options(request: &Request<Incoming>, route: Option<&Route>) -> Option<Response> {
     let is_preflight = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     if request.method() != Method::OPTIONS || is_preflight {

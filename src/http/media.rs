@@ -1,7 +1,7 @@
 //! What the request's headers say of its body and of the answer.
 
-use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue};
 
 use super::problem::{Kind, Problem};
 use crate::kafka::TraceContext;
@@ -31,7 +31,7 @@ pub(super) fn of_batch(headers: &HeaderMap) -> Result<Media, Problem> {
 }
 
 fn parse(headers: &HeaderMap) -> Result<Media, Problem> {
-    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| !is_identity(encoding)) {
         return Err(unsupported("Send the body as it is, without Content-Encoding."));
     }
     let Some(value) = headers.get(CONTENT_TYPE) else {
@@ -61,7 +61,12 @@ fn is_utf8(parameters: &str) -> bool {
         .split(';')
         .filter_map(|parameter| parameter.split_once('='))
         .filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
-        .all(|(_, charset)| charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"))
+        .map(|(_, charset)| charset.trim().trim_matches('"'))
+        .all(|charset| ["utf-8", "utf8"].into_iter().any(|name| charset.eq_ignore_ascii_case(name)))
+}
+
+fn is_identity(encoding: &HeaderValue) -> bool {
+    encoding.as_bytes().eq_ignore_ascii_case(b"identity")
 }
 
 fn unsupported(detail: &str) -> Problem {

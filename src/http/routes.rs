@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use axum::http::header::{CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
-use axum::http::{HeaderValue, Method, Uri};
-use axum::response::Response;
+use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::problem::{Kind, Problem};
@@ -75,6 +75,10 @@ pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
     let path = uri.path();
     let route = find(&API, path).or_else(|| find(&ADMIN, path));
     let allow = route.map_or(READ, |route| route.allow);
+    if method == Method::OPTIONS {
+        // A preflight that no CORS layer took: without its headers the browser lets nothing through.
+        return (StatusCode::NO_CONTENT, [(ALLOW, allow)]).into_response();
+    }
     let detail = format!("{path} takes {allow}, not {method}.");
     Problem::new(Kind::MethodNotAllowed, detail).allow(allow).into_response()
 }

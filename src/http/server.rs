@@ -9,7 +9,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{sleep, timeout, timeout_at};
 use tokio_io_timeout::TimeoutStream;
 
 use super::Edge;
@@ -61,7 +61,7 @@ impl Server {
                 deadline = stopped(&mut stop) => break deadline,
                 connection = self.accept(&slots) => {
                     if let Some((stream, slot)) = connection {
-                        tokio::spawn(self.serve(stream, slot, graceful.watcher()));
+                        tokio::spawn(self.serve(stream, slot, graceful.watcher(), stop.clone()));
                     }
                 }
             }
@@ -88,13 +88,20 @@ impl Server {
         stream: TcpStream,
         slot: OwnedSemaphorePermit,
         watcher: Watcher,
+        mut stop: Stop,
     ) -> impl Future<Output = ()> + use<> {
         let builder = self.builder();
         let edge = self.edge.clone();
         let metrics = Arc::clone(&self.metrics);
-        let write_timeout = self.write_timeout;
+        let (idle_timeout, write_timeout) = (self.idle_timeout, self.write_timeout);
         async move {
             let _slot = slot;
+            // hyper's own timers start with the first byte.
+            let mut first_byte = [0];
+            tokio::select! {
+                first = timeout(idle_timeout, stream.peek(&mut first_byte)) => if first.is_err() { return },
+                _ = stopped(&mut stop) => return,
+            }
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!("cannot turn Nagle's algorithm off: {error}");
             }
@@ -117,6 +124,8 @@ impl Server {
             .http1()
             .timer(TokioTimer::new())
             .header_read_timeout(self.idle_timeout)
+            // A client may say that it sends no more, and wait for the answer.
+            .half_close(true)
             .max_buf_size(READ_BUFFER);
         builder
             .http2()

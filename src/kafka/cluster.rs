@@ -1,9 +1,10 @@
 //! What is known of the cluster and the topic: asked for regularly, told to `/readyz`.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -25,6 +26,8 @@ use crate::telemetry;
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How soon it is asked again until the cluster was up once.
 const PAUSE_AT_START: Duration = Duration::from_millis(100);
+/// How long a refused creation is not tried again.
+const CREATE_PAUSE: Duration = Duration::from_secs(10);
 /// How long the creation of the topic may take.
 const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -69,7 +72,12 @@ impl Cluster {
         let detail = format!("connecting to {}", kafka.brokers);
         let (state, receiver) = watch::channel(ClusterState::Starting { detail });
         let (stop, stopped) = channel();
-        let probe = Probe { producer, kafka: kafka.clone(), runtime: Handle::current() };
+        let probe = Probe {
+            producer,
+            kafka: kafka.clone(),
+            runtime: Handle::current(),
+            refused_until: Cell::new(None),
+        };
         let thread = std::thread::Builder::new()
             .name("kafka-cluster".into())
             .spawn(move || probe.run(&state, &stopped))
@@ -105,6 +113,8 @@ struct Probe<T: Send + Sync + 'static> {
     producer: Arc<Producer<T>>,
     kafka: settings::Kafka,
     runtime: Handle,
+    /// When the topic may be created again after the cluster refused it.
+    refused_until: Cell<Option<Instant>>,
 }
 
 impl<T: Send + Sync + 'static> Probe<T> {
@@ -133,7 +143,7 @@ impl<T: Send + Sync + 'static> Probe<T> {
     }
 
     fn state(&self, before: &ClusterState) -> ClusterState {
-        match self.ask() {
+        match self.ask(matches!(before, ClusterState::Starting { .. })) {
             Ok(state) => state,
             Err(detail) if matches!(before, ClusterState::Starting { .. }) => {
                 ClusterState::Starting { detail }
@@ -142,7 +152,7 @@ impl<T: Send + Sync + 'static> Probe<T> {
         }
     }
 
-    fn ask(&self) -> Result<ClusterState, String> {
+    fn ask(&self, may_create: bool) -> Result<ClusterState, String> {
         let topic = &self.kafka.topic;
         let metadata =
             self.producer.metadata(PROBE_TIMEOUT).map_err(|error| self.unreachable(&error))?;
@@ -151,7 +161,9 @@ impl<T: Send + Sync + 'static> Probe<T> {
         };
         match found.error() {
             None => self.partitions(found),
-            Some(RespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) => Err(self.missing_topic()),
+            Some(RespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) => {
+                Err(self.missing_topic(may_create))
+            }
             Some(error) => {
                 let code = RDKafkaErrorCode::from(error);
                 Err(format!("the topic `{topic}` cannot be used: {code}"))
@@ -175,8 +187,15 @@ impl<T: Send + Sync + 'static> Probe<T> {
     }
 
     /// Makes the topic, or says who has to.
-    fn missing_topic(&self) -> String {
+    fn missing_topic(&self, may_create: bool) -> String {
         let topic = &self.kafka.topic;
+        if !may_create {
+            // Made anew it would give cursors that are out already to other events.
+            return format!("the topic `{topic}` was deleted; restart to have it made anew");
+        }
+        if self.refused_until.get().is_some_and(|time| Instant::now() < time) {
+            return format!("the topic `{topic}` does not exist and cannot be created yet");
+        }
         if !self.kafka.create_topic {
             return format!(
                 "the topic `{topic}` does not exist; create it, or set kafka.create_topic = true"
@@ -188,6 +207,7 @@ impl<T: Send + Sync + 'static> Probe<T> {
                 format!("the topic `{topic}` was just created")
             }
             Err(error) => {
+                self.refused_until.set(Some(Instant::now() + CREATE_PAUSE));
                 telemetry::warn_limited!("cannot create the topic `{topic}`: {error}");
                 format!("the topic `{topic}` does not exist and cannot be created: {error}")
             }

@@ -14,6 +14,11 @@ const RECORD_HEADROOM: usize = 8 * 1024;
 /// librdkafka's own default of `message.max.bytes`. It also bounds a batch, so it is never lowered.
 const MIN_MESSAGE_MAX: usize = 1_000_000;
 
+/// The two names of one property.
+const LINGER: [&str; 2] = ["linger.ms", "queue.buffering.max.ms"];
+/// The most that librdkafka takes for `request.timeout.ms`.
+const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(900);
+
 /// What every client of ours needs: where the cluster is and how to speak to it.
 pub(super) fn client(kafka: &settings::Kafka) -> ClientConfig {
     let mut config = ClientConfig::new();
@@ -38,7 +43,7 @@ pub(super) fn producer(kafka: &settings::Kafka, publisher: &settings::Publisher)
     // Admission is what bounds the buffer; librdkafka's own bound lies safely above it.
     let queue_kbytes = publisher.max_in_flight_bytes / 1024 * 2 + 1024;
     let mut config = client(kafka);
-    if config.get("linger.ms").is_none() {
+    if LINGER.into_iter().all(|name| config.get(name).is_none()) {
         // Above zero each request waits for company: a lone client's latency goes from 0.3 to 1.5 ms.
         config.set("linger.ms", "0");
     }
@@ -49,7 +54,7 @@ pub(super) fn producer(kafka: &settings::Kafka, publisher: &settings::Publisher)
         .set("partitioner", "murmur2_random")
         .set("message.timeout.ms", millis(kafka.message_timeout))
         // A broker that is silent for half a record's life is tried again on a new connection.
-        .set("request.timeout.ms", millis(kafka.message_timeout / 2))
+        .set("request.timeout.ms", millis((kafka.message_timeout / 2).min(MAX_REQUEST_TIMEOUT)))
         .set("message.max.bytes", message_max.to_string())
         .set("queue.buffering.max.kbytes", queue_kbytes.to_string())
         .set("queue.buffering.max.messages", "10000000");

@@ -65,30 +65,34 @@ impl Reason {
 impl Outcome {
     /// The outcome of a record that `rd_kafka_producev` did not take: it was never queued.
     pub(super) fn not_queued(code: Code) -> Outcome {
-        Outcome::NotStored(reason(code, Persistence::RD_KAFKA_MSG_STATUS_NOT_PERSISTED))
+        Outcome::NotStored(reason(code, Persistence::RD_KAFKA_MSG_STATUS_NOT_PERSISTED, false))
     }
 
     /// The outcome of a record whose delivery failed. The persistence status decides, not the
     /// error: the same `MessageTimedOut` comes for what was never sent and for what may be stored.
-    pub(super) fn of_failure(code: Code, persistence: Persistence) -> Outcome {
+    /// `stopping` tells the purge at the end of the service from that of a broken client.
+    pub(super) fn of_failure(code: Code, persistence: Persistence, stopping: bool) -> Outcome {
         match persistence {
             Persistence::RD_KAFKA_MSG_STATUS_PERSISTED => Outcome::Stored(None),
             Persistence::RD_KAFKA_MSG_STATUS_NOT_PERSISTED => {
-                Outcome::NotStored(reason(code, persistence))
+                Outcome::NotStored(reason(code, persistence, stopping))
             }
             Persistence::RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED => {
-                Outcome::Unknown(reason(code, persistence))
+                Outcome::Unknown(reason(code, persistence, stopping))
             }
         }
     }
 }
 
-fn reason(code: Code, persistence: Persistence) -> Reason {
+fn reason(code: Code, persistence: Persistence, stopping: bool) -> Reason {
     let sent = persistence == Persistence::RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED;
     match code {
         Code::QueueFull => Reason::BufferFull,
         Code::MessageSizeTooLarge | Code::InvalidMessageSize => Reason::TooLarge,
-        Code::PurgeQueue | Code::PurgeInflight => Reason::ShuttingDown,
+        Code::PurgeQueue | Code::PurgeInflight if stopping => Reason::ShuttingDown,
+        // What a fatal error leaves behind.
+        Code::PurgeQueue => Reason::KafkaUnavailable,
+        Code::PurgeInflight => Reason::ConnectionLost,
         Code::MessageTimedOut | Code::RequestTimedOut | Code::OperationTimedOut if sent => {
             Reason::TimedOut
         }
@@ -119,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_persistence_status_decides_and_not_the_error() {
-        let timed_out = |status| Outcome::of_failure(Code::MessageTimedOut, status);
+        let timed_out = |status| Outcome::of_failure(Code::MessageTimedOut, status, false);
         assert_eq!(timed_out(NOT), Outcome::NotStored(Reason::KafkaUnavailable));
         assert_eq!(timed_out(POSSIBLY), Outcome::Unknown(Reason::TimedOut));
         assert_eq!(timed_out(PERSISTED), Outcome::Stored(None));
@@ -127,9 +131,16 @@ mod tests {
 
     #[test]
     fn a_broken_connection_is_unknown_only_for_what_was_sent() {
-        let lost = |status| Outcome::of_failure(Code::BrokerTransportFailure, status);
+        let lost = |status| Outcome::of_failure(Code::BrokerTransportFailure, status, false);
         assert_eq!(lost(NOT), Outcome::NotStored(Reason::KafkaUnavailable));
         assert_eq!(lost(POSSIBLY), Outcome::Unknown(Reason::ConnectionLost));
+    }
+
+    #[test]
+    fn a_purge_is_the_end_of_the_service_only_when_it_stops() {
+        let purged = |stopping| Outcome::of_failure(Code::PurgeQueue, NOT, stopping);
+        assert_eq!(purged(true), Outcome::NotStored(Reason::ShuttingDown));
+        assert_eq!(purged(false), Outcome::NotStored(Reason::KafkaUnavailable));
     }
 
     #[test]

@@ -27,6 +27,8 @@ use crate::telemetry;
 const POLL: Duration = Duration::from_millis(100);
 /// The same while a broken client is being emptied beside the new one.
 const POLL_WHILE_REPLACING: Duration = Duration::from_millis(5);
+/// How soon a client is replaced again: what is fatal may stay so, as missing rights do.
+const REPLACE_PAUSE: Duration = Duration::from_secs(5);
 /// How long purged records may take to be reported at the end.
 const LAST_REPORTS: Duration = Duration::from_secs(1);
 /// How often a flush looks whether everything is acknowledged.
@@ -65,7 +67,7 @@ struct Shared<T: Send + Sync + 'static> {
     topic: String,
     on_report: Arc<OnReport<T>>,
     in_flight: Arc<AtomicUsize>,
-    stop: AtomicBool,
+    stop: Arc<AtomicBool>,
 }
 
 impl<T: Send + Sync + 'static> Producer<T> {
@@ -88,14 +90,15 @@ impl<T: Send + Sync + 'static> Producer<T> {
                 in_flight.fetch_sub(1, Ordering::AcqRel);
             }
         });
-        let client = create(&config, &on_report).map_err(|error| explain(&error))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let client = create(&config, &on_report, &stop).map_err(|error| explain(&error))?;
         let shared = Arc::new(Shared {
             client: ArcSwap::from_pointee(client),
             config,
             topic: kafka.topic.clone(),
             on_report,
             in_flight,
-            stop: AtomicBool::new(false),
+            stop,
         });
         let thread = std::thread::Builder::new()
             .name("kafka-producer".into())
@@ -124,6 +127,9 @@ impl<T: Send + Sync + 'static> Producer<T> {
     /// Asks the cluster for the topic, over the connections that records take, too. Blocks.
     pub(super) fn metadata(&self, timeout: Duration) -> KafkaResult<Metadata> {
         let client = self.shared.client.load_full();
+        if let Some((code, _)) = client.client().fatal_error() {
+            return Err(KafkaError::MetadataFetch(code));
+        }
         client.client().fetch_metadata(Some(&self.shared.topic), timeout)
     }
 
@@ -153,8 +159,9 @@ impl<T: Send + Sync + 'static> Producer<T> {
 fn create<T: Send + Sync + 'static>(
     config: &ClientConfig,
     on_report: &Arc<OnReport<T>>,
+    stop: &Arc<AtomicBool>,
 ) -> KafkaResult<Client<T>> {
-    let context = Context { on_report: Arc::clone(on_report), fatal: AtomicBool::new(false) };
+    let context = Context { on_report: Arc::clone(on_report), stop: Arc::clone(stop) };
     config.create_with_context(context)
 }
 
@@ -162,6 +169,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
     fn poll_until_stopped(&self) {
         // Clients that had a fatal error and still hold records to report.
         let mut retired: Vec<Arc<Client<T>>> = Vec::new();
+        let mut replaced = None;
         while !self.stop.load(Ordering::Acquire) {
             let client = self.client.load_full();
             client.poll(if retired.is_empty() { POLL } else { POLL_WHILE_REPLACING });
@@ -169,8 +177,12 @@ impl<T: Send + Sync + 'static> Shared<T> {
                 client.poll(Duration::ZERO);
                 client.in_flight_count() > 0
             });
-            if client.context().fatal.load(Ordering::Acquire) && self.replace() {
-                retired.push(client);
+            let is_due = replaced.is_none_or(|last: Instant| last.elapsed() >= REPLACE_PAUSE);
+            if is_due && is_broken(&client) {
+                replaced = Some(Instant::now());
+                if self.replace() {
+                    retired.push(client);
+                }
             }
         }
         retired.push(self.client.load_full());
@@ -179,10 +191,10 @@ impl<T: Send + Sync + 'static> Shared<T> {
 
     /// Puts a new client in the place of one that had a fatal error.
     fn replace(&self) -> bool {
-        match create(&self.config, &self.on_report) {
+        match create(&self.config, &self.on_report, &self.stop) {
             Ok(client) => {
                 self.client.store(Arc::new(client));
-                tracing::warn!("the Kafka producer had a fatal error; a new one took its place");
+                telemetry::warn_limited!("the Kafka producer had a fatal error; a new one is made");
                 true
             }
             Err(error) => {
@@ -205,6 +217,12 @@ impl<T: Send + Sync + 'static> Shared<T> {
     }
 }
 
+/// Whether the client had an error after which it is of no further use. It is asked, because the
+/// error event carries the error's cause and not that it was fatal.
+fn is_broken<T: Send + Sync + 'static>(client: &Client<T>) -> bool {
+    client.client().fatal_error().is_some()
+}
+
 /// What is wrong with an option. librdkafka's own words may quote the value, which may be a secret.
 fn explain(error: &KafkaError) -> String {
     match error {
@@ -222,7 +240,7 @@ fn explain(error: &KafkaError) -> String {
 
 struct Context<T> {
     on_report: Arc<OnReport<T>>,
-    fatal: AtomicBool,
+    stop: Arc<AtomicBool>,
 }
 
 impl<T: Send + Sync + 'static> ClientContext for Context<T> {
@@ -231,9 +249,6 @@ impl<T: Send + Sync + 'static> ClientContext for Context<T> {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-            self.fatal.store(true, Ordering::Release);
-        }
         telemetry::warn_limited!("kafka: {error}: {reason}");
     }
 }
@@ -244,7 +259,9 @@ impl<T: Send + Sync + 'static> ProducerContext for Context<T> {
     fn delivery(&self, result: &DeliveryResult<'_>, carried: Box<T>) {
         let (message, outcome) = match result {
             Ok(message) => (message, Outcome::Stored(cursor(message))),
-            Err((error, message)) => (message, failure(error, message)),
+            Err((error, message)) => {
+                (message, failure(error, message, self.stop.load(Ordering::Acquire)))
+            }
         };
         (self.on_report)(DeliveryReport { outcome, message }, *carried);
     }
@@ -254,12 +271,12 @@ fn cursor(message: &BorrowedMessage<'_>) -> Option<Cursor> {
     Cursor::new(message.partition(), message.offset())
 }
 
-fn failure(error: &KafkaError, message: &BorrowedMessage<'_>) -> Outcome {
+fn failure(error: &KafkaError, message: &BorrowedMessage<'_>, stopping: bool) -> Outcome {
     // SAFETY: the message is borrowed from the delivery event that is being served, so the
     // pointer is valid, and librdkafka only reads a field through it.
     let persistence = unsafe { rd_kafka_message_status(message.ptr()) };
     let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-    match Outcome::of_failure(code, persistence) {
+    match Outcome::of_failure(code, persistence, stopping) {
         Outcome::Stored(_) => Outcome::Stored(cursor(message)),
         other => other,
     }
@@ -276,5 +293,63 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
             tracing::debug!("librdkafka {facility}: {message}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CString;
+    use std::sync::mpsc::channel;
+
+    use rdkafka::bindings::{rd_kafka_resp_err_t, rd_kafka_test_fatal_error};
+
+    use super::*;
+    use crate::kafka::{MockKafka, TraceContext};
+    use crate::settings::Settings;
+
+    const RECORD: Record<'_> = Record {
+        id: "1",
+        kind: "t",
+        source_type: "s",
+        source_id: "i",
+        value: b"{}",
+        trace: TraceContext::NONE,
+    };
+
+    fn break_for_good(producer: &Producer<()>) {
+        let client = producer.shared.client.load_full();
+        let why = CString::new("on purpose").unwrap();
+        let error = rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+        // SAFETY: the client lives, and librdkafka copies the text.
+        unsafe { rd_kafka_test_fatal_error(client.client().native_ptr(), error, why.as_ptr()) };
+    }
+
+    #[test]
+    fn after_a_fatal_error_a_new_client_stores_again() {
+        let kafka = MockKafka::start("t", 1).unwrap();
+        let mut settings = Settings::load([]).unwrap();
+        settings.kafka.brokers = kafka.brokers();
+        settings.kafka.topic = "t".into();
+        let (report, reports) = channel();
+        let producer = Producer::new(&settings.kafka, &settings.publisher, move |outcome, ()| {
+            let _ = report.send(outcome.outcome);
+        })
+        .unwrap();
+        let store = || match producer.submit(RECORD, Box::new(())) {
+            Ok(()) => reports.recv().unwrap(),
+            Err((outcome, _)) => outcome,
+        };
+        assert!(matches!(store(), Outcome::Stored(Some(_))));
+
+        break_for_good(&producer);
+        let refused = store();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !matches!(store(), Outcome::Stored(_)) {
+            assert!(Instant::now() < deadline, "no new client took over");
+            std::thread::yield_now();
+        }
+
+        assert!(matches!(refused, Outcome::NotStored(_)), "{refused:?}");
+        producer.stop();
     }
 }

@@ -49,6 +49,10 @@ pub struct TraceContext<'a> {
 const MAX_TRACESTATE: usize = 512;
 
 impl<'a> TraceContext<'a> {
+    /// No trace.
+    #[cfg(test)]
+    pub(super) const NONE: Self = TraceContext { parent: None, state: None };
+
     /// Takes the two headers of a request when they are well-formed, and nothing otherwise:
     /// a state without its parent means nothing.
     pub fn new(traceparent: Option<&'a str>, tracestate: Option<&'a str>) -> Self {

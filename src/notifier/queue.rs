@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::sleep_until;
 
 use crate::metrics::Metrics;
 
@@ -15,6 +16,7 @@ pub(super) struct Queue {
     limit: usize,
     state: Mutex<State>,
     arrived: Notify,
+    closed: Notify,
     metrics: Arc<Metrics>,
 }
 
@@ -37,13 +39,19 @@ pub(super) struct Batch {
 /// What the worker finds when it asks.
 pub(super) enum Taken {
     Batch(Batch),
-    /// The service stops: what is left may be sent until the deadline.
-    Last(Batch, Instant),
+    /// The service stops: there will be no more.
+    Last(Batch),
 }
 
 impl Queue {
     pub(super) fn new(limit: usize, metrics: Arc<Metrics>) -> Self {
-        Queue { limit, state: Mutex::default(), arrived: Notify::new(), metrics }
+        Queue {
+            limit,
+            state: Mutex::default(),
+            arrived: Notify::new(),
+            closed: Notify::new(),
+            metrics,
+        }
     }
 
     /// Adds a notification, unless it does not fit.
@@ -77,7 +85,7 @@ impl Queue {
                     state.taken = spent.bytes.len();
                     return match state.close {
                         None => Taken::Batch(spent),
-                        Some(deadline) => Taken::Last(spent, deadline),
+                        Some(_) => Taken::Last(spent),
                     };
                 }
             }
@@ -93,14 +101,29 @@ impl Queue {
 
     /// Waits until the queue is closed.
     pub(super) async fn closed(&self) {
-        while self.state.lock().close.is_none() {
-            self.arrived.notified().await;
+        self.closing().await;
+    }
+
+    /// Waits until the queue is closed and its deadline is over.
+    pub(super) async fn expired(&self) {
+        let deadline = self.closing().await;
+        sleep_until(deadline.into()).await;
+    }
+
+    async fn closing(&self) -> Instant {
+        loop {
+            let closed = self.closed.notified();
+            if let Some(deadline) = self.state.lock().close {
+                return deadline;
+            }
+            closed.await;
         }
     }
 
     /// Takes nothing more, and lets the worker finish by the deadline.
     pub(super) fn close(&self, deadline: Instant) {
         self.state.lock().close = Some(deadline);
+        self.closed.notify_waiters();
         self.arrived.notify_one();
     }
 
@@ -153,7 +176,7 @@ mod tests {
 
     async fn take(queue: &Queue, spent: Batch) -> Batch {
         match queue.take(spent).await {
-            Taken::Batch(batch) | Taken::Last(batch, _) => batch,
+            Taken::Batch(batch) | Taken::Last(batch) => batch,
         }
     }
 
@@ -190,10 +213,10 @@ mod tests {
         queue.close(Instant::now());
         assert!(!queue.push(b"a", b"2"));
         assert!(
-            matches!(queue.take(Batch::default()).await, Taken::Last(batch, _) if batch.len() == 1)
+            matches!(queue.take(Batch::default()).await, Taken::Last(batch) if batch.len() == 1)
         );
         assert!(
-            matches!(queue.take(Batch::default()).await, Taken::Last(batch, _) if batch.is_empty())
+            matches!(queue.take(Batch::default()).await, Taken::Last(batch) if batch.is_empty())
         );
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::time::{sleep, timeout, timeout_at};
+use tokio::time::{sleep, timeout};
 
 use super::broadcaster::Broadcaster;
 use super::circuit::{Circuit, Failure};
@@ -23,6 +23,8 @@ pub(super) struct Worker {
     pub(super) broadcaster: Broadcaster,
     pub(super) max_pipeline: usize,
     pub(super) cooldown: Duration,
+    /// How many notifications of the batch under way are not sent yet.
+    pub(super) unsent: usize,
     /// How many notifications of all workers were left when the time was up.
     pub(super) left: Arc<AtomicUsize>,
     pub(super) metrics: Arc<Metrics>,
@@ -43,7 +45,19 @@ pub(super) fn start(workers: Vec<Worker>) -> Result<JoinHandle<()>, String> {
 }
 
 impl Worker {
+    /// Works until the queue is closed and empty, or its deadline is over.
     async fn run(mut self) {
+        let queue = Arc::clone(&self.queue);
+        tokio::select! {
+            () = self.work() => {}
+            () = queue.expired() => {
+                let left = self.unsent + queue.clear();
+                self.left.fetch_add(left, Ordering::Relaxed);
+            }
+        }
+    }
+
+    async fn work(&mut self) {
         self.probe().await;
         let mut batch = Batch::default();
         loop {
@@ -53,11 +67,11 @@ impl Worker {
             match timeout(IDLE_PROBE, self.queue.take(std::mem::take(&mut batch))).await {
                 Err(_) => self.probe().await,
                 Ok(Taken::Batch(taken)) => {
-                    self.send(&taken, &mut 0).await;
+                    self.send(&taken).await;
                     batch = taken;
                 }
-                Ok(Taken::Last(taken, deadline)) => {
-                    self.send_by(deadline, &taken).await;
+                Ok(Taken::Last(taken)) => {
+                    self.send(&taken).await;
                     self.queue.settle(&taken);
                     return;
                 }
@@ -81,26 +95,20 @@ impl Worker {
         }
     }
 
-    async fn send_by(&mut self, deadline: Instant, batch: &Batch) {
-        let mut done = 0;
-        if timeout_at(deadline.into(), self.send(batch, &mut done)).await.is_err() {
-            self.left.fetch_add(batch.len() - done, Ordering::Relaxed);
-        }
-    }
-
-    /// Sends a batch in pipelines, and counts in `done` how much of it is dealt with. A pipeline
-    /// that fails is dropped, not repeated: some of it may have been delivered.
-    async fn send(&mut self, batch: &Batch, done: &mut usize) {
-        while *done < batch.len() {
+    /// Sends a batch in pipelines, and keeps count of what is `unsent`. A pipeline that fails is
+    /// dropped, not repeated: some of it may have been delivered.
+    async fn send(&mut self, batch: &Batch) {
+        self.unsent = batch.len();
+        while self.unsent > 0 {
             if self.circuit.is_open() {
-                self.metrics.dropped(Dropped::CircuitOpen, batch.len() - *done);
-                *done = batch.len();
+                self.metrics.dropped(Dropped::CircuitOpen, std::mem::take(&mut self.unsent));
                 return;
             }
-            let end = batch.len().min(*done + self.max_pipeline);
-            let sent = self.broadcaster.publish(batch, *done..end).await;
-            self.settle(end - *done, sent);
-            *done = end;
+            let start = batch.len() - self.unsent;
+            let count = self.unsent.min(self.max_pipeline);
+            let sent = self.broadcaster.publish(batch, start..start + count).await;
+            self.settle(count, sent);
+            self.unsent -= count;
         }
     }
 

@@ -125,6 +125,15 @@ impl Permit {
         Ok(())
     }
 
+    /// Adds bytes without waiting, as many as there are. Whoever holds some must not wait for
+    /// more: at the limit all would wait for each other. What is left out stays in proportion to
+    /// the body, which was admitted.
+    pub fn overdraw(&mut self, bytes: usize) {
+        let more = self.shared.free.forget_permits(bytes.min(self.shared.limit - self.held));
+        self.held += more;
+        self.shared.metrics.in_flight.inc_by(more as i64);
+    }
+
     fn release(&mut self, bytes: usize) {
         self.held -= bytes;
         self.shared.free.add_permits(bytes);

@@ -54,12 +54,13 @@ const BROKERS: &str = "use kafka.brokers";
 
 /// librdkafka's properties, aliases included, that the service sets itself, and what to know
 /// instead.
-const RESERVED: [(&str, &str); 16] = [
+const RESERVED: [(&str, &str); 17] = [
     ("acks", ACKS),
     ("request.required.acks", ACKS),
     ("enable.idempotence", "without it, retries would repeat and reorder events"),
     ("message.timeout.ms", TIMEOUT),
     ("delivery.timeout.ms", TIMEOUT),
+    ("request.timeout.ms", "it is half of kafka.message_timeout"),
     ("bootstrap.servers", BROKERS),
     ("metadata.broker.list", BROKERS),
     ("partitioner", "events are placed as Java's clients place them, so that other programs agree"),

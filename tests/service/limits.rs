@@ -118,13 +118,14 @@ async fn a_client_that_stops_sending_is_answered_and_let_go() {
 #[tokio::test]
 async fn a_client_that_sends_no_head_is_let_go() {
     let app = TestApp::builder().set("http.idle_timeout", "300ms").start().await;
-    let mut connection = TcpStream::connect(&app.client.address).await.unwrap();
+    for sent in [b"POST /events HT".as_slice(), b""] {
+        let mut connection = TcpStream::connect(&app.client.address).await.unwrap();
+        connection.write_all(sent).await.unwrap();
 
-    connection.write_all(b"POST /events HT").await.unwrap();
-
-    let mut rest = Vec::new();
-    let read = connection.read_to_end(&mut rest);
-    tokio::time::timeout(Duration::from_secs(10), read).await.expect("an end").unwrap();
+        let mut rest = Vec::new();
+        let read = connection.read_to_end(&mut rest);
+        tokio::time::timeout(Duration::from_secs(10), read).await.expect("an end").unwrap();
+    }
 }
 
 /// Bodies that each hold a part of the room and wait for the rest would keep each other out.
@@ -184,18 +185,7 @@ async fn a_client_that_does_not_read_its_answer_is_let_go() {
     let head = "POST /events/batch HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n";
     let request = format!("{head}Content-Length: {}\r\n\r\n{batch}", batch.len());
 
-    // More answers than the system buffers.
-    let (mut reader, mut writer) = connection.split();
-    for _ in 0..8 {
-        if writer.write_all(request.as_bytes()).await.is_err() {
-            break;
-        }
-    }
-
-    let mut rest = Vec::new();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let read = reader.read_to_end(&mut rest);
-    let ended = tokio::time::timeout(Duration::from_secs(20), read).await.expect("an end");
-    let answers = rest.windows(12).filter(|bytes| bytes == b"HTTP/1.1 201").count();
-    assert!(ended.is_err() || answers < 8, "{answers} answers for who did not read");
+    // It never reads: once the system's buffers are full of answers, the service can write no more.
+    let closed = async { while connection.write_all(request.as_bytes()).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(60), closed).await.expect("the connection is closed");
 }

@@ -7,7 +7,7 @@ use rdkafka::mocking::MockCluster;
 use serde_json::json;
 
 use crate::harness::kafka::read_all;
-use crate::harness::{TestApp, eventually};
+use crate::harness::{RedisServer, TestApp, eventually};
 
 fn event(id: &str) -> serde_json::Value {
     json!({"id": id, "type": "t", "source_type": "s", "source_id": "i"})
@@ -117,4 +117,27 @@ async fn a_second_signal_ends_it_at_once() {
     app.signal(Signal::SIGINT);
 
     assert_eq!(app.wait(Duration::from_secs(3)).await.code(), Some(130));
+}
+
+#[tokio::test]
+async fn a_redis_that_does_not_answer_cannot_stretch_the_grace() {
+    let mut redis = RedisServer::new();
+    redis.start().await;
+    let mut app = TestApp::builder()
+        .set("redis.url", redis.url())
+        .set("redis.response_timeout", "60s")
+        .set("kafka.message_timeout", "2s")
+        .set("http.request_timeout", "4s")
+        .set("http.body_timeout", "1s")
+        .set("shutdown.grace", "6s")
+        .start()
+        .await;
+    redis.freeze();
+    let batch = json!((0..100).map(|id| event(&id.to_string())).collect::<Vec<_>>());
+    assert_eq!(app.client.batch(batch).await.status, 201);
+
+    app.signal(Signal::SIGTERM);
+
+    assert_eq!(app.wait(LIMIT).await.code(), Some(0));
+    assert_eq!(app.logged("stopped").await["notifications_left"], 100);
 }
