@@ -1,4 +1,5 @@
-//! Receiving a body: bounded in bytes and time, and admitted as it arrives.
+//! Receiving a body: bounded in bytes and time; a small one is admitted when it is there, a large
+//! one before it is read.
 
 use std::time::Duration;
 

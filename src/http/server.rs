@@ -96,6 +96,7 @@ impl Server {
         let (idle_timeout, write_timeout) = (self.idle_timeout, self.write_timeout);
         async move {
             let _slot = slot;
+            let _open = Open::count(metrics);
             // hyper's own timers start with the first byte.
             let mut first_byte = [0];
             tokio::select! {
@@ -105,7 +106,6 @@ impl Server {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!("cannot turn Nagle's algorithm off: {error}");
             }
-            metrics.connections.inc();
             let service = service_fn(move |request| edge.clone().handle(request));
             let mut stream = Box::pin(TimeoutStream::new(stream));
             stream.as_mut().set_write_timeout_pinned(Some(write_timeout));
@@ -114,7 +114,6 @@ impl Server {
                 // The client's doing: it hung up, was too slow, or spoke no HTTP.
                 tracing::debug!("connection ended: {error}");
             }
-            metrics.connections.dec();
         }
     }
 
@@ -136,6 +135,24 @@ impl Server {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_concurrent_streams(MAX_STREAMS);
         builder
+    }
+}
+
+/// Counts a connection for as long as it is open, however it ends.
+struct Open {
+    metrics: Arc<Metrics>,
+}
+
+impl Open {
+    fn count(metrics: Arc<Metrics>) -> Self {
+        metrics.connections.inc();
+        Open { metrics }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.metrics.connections.dec();
     }
 }
 

@@ -114,10 +114,7 @@ impl Permit {
 
     /// Adds bytes, after waiting for room when there is none. No permit needs more than there
     /// is: what goes beyond the limit counts as the limit.
-    ///
-    /// # Errors
-    /// [`Full`] after the admission timeout. What was held before is still held.
-    pub async fn grow(&mut self, bytes: usize) -> Result<(), Full> {
+    async fn grow(&mut self, bytes: usize) -> Result<(), Full> {
         let more = bytes.min(self.shared.limit - self.held);
         acquire(&self.shared.free, more, self.shared.timeout).await?;
         self.held += more;

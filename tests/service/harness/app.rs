@@ -165,6 +165,11 @@ impl TestApp {
         self.process.signal(signal);
     }
 
+    /// The status, once it has ended.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.process.child().try_wait().expect("a child of ours")
+    }
+
     pub async fn wait(&mut self, limit: Duration) -> ExitStatus {
         self.process.wait(limit).await
     }
