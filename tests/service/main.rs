@@ -9,6 +9,7 @@ mod batches;
 mod cluster;
 mod command_line;
 mod contract;
+#[path = "../harness/mod.rs"]
 mod harness;
 mod health;
 mod ingest;

@@ -11,7 +11,7 @@ use super::Answer;
 
 /// `openapi.yaml` as it is in the repository.
 pub static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
-    serde_norway::from_str(include_str!("../../../openapi.yaml")).expect("openapi.yaml is YAML")
+    serde_norway::from_str(include_str!("../../openapi.yaml")).expect("openapi.yaml is YAML")
 });
 
 /// The methods that paths of the description may have.

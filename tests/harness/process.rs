@@ -55,11 +55,11 @@ impl Process {
         }
     }
 
-    /// Resident memory in KiB.
-    pub fn resident_kib(&self) -> u64 {
+    /// Memory in KiB, by its name in `/proc/PID/status`.
+    pub fn memory_kib(&self, name: &str) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(path).expect("the process runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("its name");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
     }
 }

@@ -25,10 +25,11 @@ pub struct TestApp {
 }
 
 /// Settings that differ from the defaults.
+#[derive(Clone)]
 pub struct Builder {
     variables: BTreeMap<String, String>,
-    topic: String,
-    brokers: String,
+    pub topic: String,
+    pub brokers: String,
 }
 
 impl Builder {
@@ -59,7 +60,7 @@ impl Builder {
     /// Starts it and waits until it listens.
     pub async fn start_unready(self) -> TestApp {
         let mut process = Process::spawn(
-            Command::new(env!("CARGO_BIN_EXE_dual-stream"))
+            Command::new(program())
                 .arg("serve")
                 .env_clear()
                 .envs(&self.variables)
@@ -84,6 +85,12 @@ impl Builder {
             log,
         }
     }
+}
+
+/// The program that was built with the tests, or another one, to see whether the tests notice.
+fn program() -> String {
+    let built = env!("CARGO_BIN_EXE_dual-stream");
+    std::env::var("DUAL_STREAM_PROGRAM").unwrap_or_else(|_| built.to_owned())
 }
 
 fn collect_log(process: &mut Process) -> Arc<Mutex<Vec<String>>> {
@@ -175,7 +182,12 @@ impl TestApp {
     }
 
     pub fn resident_kib(&self) -> u64 {
-        self.process.resident_kib()
+        self.process.memory_kib("VmRSS")
+    }
+
+    /// The most that it ever had.
+    pub fn peak_resident_kib(&self) -> u64 {
+        self.process.memory_kib("VmHWM")
     }
 
     /// Waits for a log line with this message.

@@ -73,7 +73,17 @@ impl RedisServer {
 
     /// Runs a command and gives what it answers.
     pub async fn command(&self, words: &[&str]) -> redis::RedisResult<redis::Value> {
-        let mut connection = Client::open(self.url())?.get_multiplexed_async_connection().await?;
+        self.run(&self.url(), words).await
+    }
+
+    /// The same with a password.
+    pub async fn command_as(&self, password: &str, words: &[&str]) -> redis::RedisResult<redis::Value> {
+        let url = format!("redis://:{password}@{}", self.address());
+        self.run(&url, words).await
+    }
+
+    async fn run(&self, url: &str, words: &[&str]) -> redis::RedisResult<redis::Value> {
+        let mut connection = Client::open(url)?.get_multiplexed_async_connection().await?;
         let mut command = redis::Cmd::new();
         words.iter().for_each(|word| {
             command.arg(word);

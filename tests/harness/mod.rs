@@ -1,7 +1,8 @@
-//! What carries the weight of the tests: the service as a process of its own on random ports, a
+//! What carries the weight of the tests, shared by `tests/service` and `tests/faults`: the service as a process of its own on random ports, a
 //! real broker, a real Redis, and a client that holds every answer against `openapi.yaml`.
 
 #![allow(unreachable_pub, reason = "a module of a test binary has no outside")]
+#![allow(dead_code, unused_imports, reason = "each of the two binaries uses its part")]
 
 pub mod app;
 pub mod broker;
@@ -14,7 +15,7 @@ pub mod redis;
 use std::time::{Duration, Instant};
 
 pub use app::TestApp;
-pub use broker::Broker;
+pub use broker::{Broker, Cluster};
 pub use client::{Answer, Client};
 pub use redis::{RedisServer, Subscriber};
 

@@ -1,0 +1,141 @@
+//! Faults injected on purpose, and an oracle that holds every answer against the log.
+//!
+//! `make test` runs the short form, `make faults` all of it, `make soak MINUTES=…` the last
+//! scenario for as long as one likes. The names of scenarios are arguments, as with any test.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by them")]
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+
+mod connection;
+mod ears;
+mod fake_redis;
+#[path = "../harness/mod.rs"]
+mod harness;
+mod journal;
+mod oracle;
+mod proxy;
+mod report;
+mod run;
+mod scenarios;
+mod traffic;
+mod verdicts;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::LocalBoxFuture;
+use libtest_mimic::{Arguments, Trial};
+
+use report::Row;
+use scenarios::{broker, clients, cluster, errors, limits, network, redis, service, soak};
+
+/// Whether a scenario belongs to the short form.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Short,
+    Full,
+}
+
+type Scenario = fn(&'static str) -> LocalBoxFuture<'static, Row>;
+
+macro_rules! scenarios {
+    ($($form:ident $name:literal $path:path;)*) => {
+        [$((Form::$form, $name, (|name| Box::pin($path(name))) as Scenario)),*]
+    };
+}
+
+fn all() -> Vec<(Form, &'static str, Scenario)> {
+    scenarios! {
+        Short "broker killed and started again" broker::killed;
+        Short "broker frozen for longer than the message timeout" broker::frozen;
+        Full "broker restarted in order" broker::restarted;
+        Full "broker absent at the start" broker::absent_at_start;
+        Short "errors that are retried" errors::retried;
+        Short "errors that are permanent" errors::permanent;
+        Short "errors that are fatal to the producer" errors::fatal;
+        Full "answers of Kafka late, then too late" errors::latency;
+        Short "three brokers, the leader killed" cluster::leader_killed;
+        Full "three brokers, two killed" cluster::two_killed;
+        Full "three brokers rolled" cluster::rolled;
+        Full "connections reset" network::resets;
+        Full "answers of Kafka lost for a moment" network::answers_lost_for_a_moment;
+        Short "answers of Kafka lost for long" network::answers_lost_for_long;
+        Full "black hole" network::black_hole;
+        Full "delays" network::delays;
+        Short "topic takes smaller messages" limits::smaller_messages;
+        Full "topic deleted and made again" limits::topic_deleted;
+        Short "partitions added" limits::partitions_added;
+        Full "right to write revoked" limits::rights_revoked;
+        Short "Redis killed and started again" redis::killed;
+        Full "Redis frozen" redis::frozen;
+        Full "Redis paused" redis::paused;
+        Full "Redis cuts connections" redis::connections_cut;
+        Full "Redis changes its password" redis::password_changed;
+        Full "Redis out of memory" redis::out_of_memory;
+        Short "Redis answers garbage" redis::garbage;
+        Short "SIGTERM under load" service::terminated;
+        Full "SIGTERM while Kafka is frozen" service::terminated_while_kafka_is_frozen;
+        Short "SIGKILL" service::killed;
+        Full "5,000 connections" clients::thousands;
+        Short "slow, half-sent and reset requests" clients::slow_and_half;
+        Short "clients that hang up" clients::hanging_up;
+        Short "more than Kafka takes" clients::overload;
+        Full "memory over time" memory_over_time;
+        Short "soak" by_chance;
+    }
+    .into()
+}
+
+/// A minute by default; `MINUTES` sets another time.
+fn minutes() -> Option<f64> {
+    std::env::var("MINUTES").ok().map(|text| text.parse().expect("MINUTES is a number"))
+}
+
+async fn memory_over_time(name: &'static str) -> Row {
+    clients::memory_over_time(name, Duration::from_secs(60)).await
+}
+
+async fn by_chance(name: &'static str) -> Row {
+    let seed = std::env::var("SEED").ok().map(|text| text.parse().expect("SEED is a number"));
+    let time = Duration::from_secs_f64(60.0 * minutes().unwrap_or(0.5));
+    soak::soak(name, time, seed.unwrap_or_else(|| fastrand::u64(..))).await
+}
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Each has the machine for itself: they are about load.
+    arguments.test_threads = Some(1);
+    let rows = Arc::new(Mutex::new(Vec::new()));
+    let trials = chosen(&arguments).into_iter().map(|(_, name, scenario)| {
+        let rows = Arc::clone(&rows);
+        Trial::test(name, move || {
+            let row = runtime().block_on(scenario(name));
+            rows.lock().expect("no panic").push(row);
+            Ok(())
+        })
+    });
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    let rows = std::mem::take(&mut *rows.lock().expect("no panic"));
+    println!("{}", report::table(&rows));
+    if let Some(page) = std::env::var_os("FAULTS_PAGE").filter(|_| !conclusion.has_failed()) {
+        report::write_into(Path::new(&page), &report::table(&rows)).expect("the page is written");
+    }
+    conclusion.exit();
+}
+
+/// All with `FAULTS=full` or when some are named; else the short form, and says so.
+fn chosen(arguments: &Arguments) -> Vec<(Form, &'static str, Scenario)> {
+    let is_full = std::env::var_os("FAULTS").is_some_and(|form| form == "full");
+    let mut chosen = all();
+    if !is_full && arguments.filter.is_none() {
+        let of = chosen.len();
+        chosen.retain(|(form, ..)| *form == Form::Short);
+        println!("the short form: {} of {of} scenarios; all of them by `make faults`", chosen.len());
+    }
+    chosen
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime")
+}

@@ -1,0 +1,19 @@
+//! What is broken, and how.
+
+pub mod broker;
+pub mod clients;
+pub mod cluster;
+pub mod errors;
+pub mod limits;
+pub mod network;
+pub mod redis;
+pub mod service;
+pub mod soak;
+
+use crate::harness::TestApp;
+use crate::harness::app::Builder;
+
+/// Kafka's time is shorter than by default, so that outages need not be long.
+pub fn hasty() -> Builder {
+    TestApp::builder().set("kafka.message_timeout", "3s").set("http.request_timeout", "5s")
+}

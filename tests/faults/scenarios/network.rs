@@ -1,0 +1,107 @@
+//! The network between the service and the broker breaks.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::hasty;
+use crate::harness::Broker;
+use crate::harness::broker::Settings;
+use crate::proxy::{Mode, Proxy};
+use crate::report::Row;
+use crate::run::Run;
+use crate::traffic::Plan;
+
+struct Network {
+    _broker: Broker,
+    proxy: Proxy,
+    run: Run,
+}
+
+async fn start(name: &'static str) -> Network {
+    let mut proxy = Proxy::bind().await;
+    let mut broker = Broker::with(&Settings::plain().advertised(proxy.port()));
+    broker.start().await;
+    proxy.serve(broker.address());
+    let run = Run::start(name, hasty().brokers(&proxy.address()), &Plan::default()).await;
+    Network { _broker: broker, proxy, run }
+}
+
+/// Connections are reset all the time. The producer repeats what it has no answer for, and the
+/// broker knows the repeats: everything is stored, and once.
+pub async fn resets(name: &'static str) -> Row {
+    let Network { _broker, proxy, mut run } = start(name).await;
+
+    for _ in 0..30 {
+        sleep(Duration::from_millis(100)).await;
+        proxy.reset();
+    }
+
+    run.recovers().await;
+    run.flows().await;
+    let broken = proxy.broken();
+    let (row, findings) = run.finish().await;
+    assert!(broken > 10, "{broken} connections were reset");
+    assert!(findings.stored > 0);
+    row
+}
+
+/// Answers are lost, and then the connections: what was written is found again by its sequence.
+pub async fn answers_lost_for_a_moment(name: &'static str) -> Row {
+    let Network { _broker, proxy, mut run } = start(name).await;
+
+    for _ in 0..5 {
+        proxy.set(Mode::LoseAnswers);
+        sleep(Duration::from_millis(300)).await;
+        proxy.set(Mode::Pass);
+        run.recovers().await;
+        run.flows().await;
+    }
+
+    let broken = proxy.broken();
+    let (row, _) = run.finish().await;
+    assert!(broken >= 5, "{broken} connections were reset");
+    row
+}
+
+/// Answers are lost for longer than anybody waits: written, and unknown.
+pub async fn answers_lost_for_long(name: &'static str) -> Row {
+    let Network { _broker, proxy, mut run } = start(name).await;
+
+    proxy.set(Mode::LoseAnswers);
+    run.until("outcomes are unknown", |counts| counts.unknown() > 20).await;
+    proxy.set(Mode::Pass);
+
+    run.recovers().await;
+    run.flows().await;
+    let (row, findings) = run.finish().await;
+    assert!(findings.repeats > 0, "what was unknown was stored, and then once more");
+    row
+}
+
+pub async fn black_hole(name: &'static str) -> Row {
+    let Network { _broker, proxy, mut run } = start(name).await;
+
+    proxy.set(Mode::Hold);
+    run.until("outcomes are unknown", |counts| counts.unknown() > 20).await;
+    proxy.set(Mode::Pass);
+
+    run.recovers().await;
+    run.flows().await;
+    run.finish().await.0
+}
+
+/// Far from the broker: everything is stored, later.
+pub async fn delays(name: &'static str) -> Row {
+    let Network { _broker, proxy, mut run } = start(name).await;
+
+    proxy.set(Mode::Delay(Duration::from_millis(150)));
+    run.flows().await;
+    run.flows().await;
+    proxy.set(Mode::Pass);
+
+    run.recovers().await;
+    let (row, findings) = run.finish().await;
+    assert_eq!((findings.not_stored, findings.unknown), (0, 0));
+    row
+}

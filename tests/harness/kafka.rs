@@ -1,0 +1,148 @@
+//! Reading a topic back, and what an operator does to topics.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use dual_stream::cursor::Cursor;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication,
+};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::{Offset, TopicPartitionList};
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A record as it lies in Kafka.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    pub cursor: Cursor,
+    pub key: String,
+    pub value: Vec<u8>,
+    pub headers: BTreeMap<String, String>,
+    /// Milliseconds since 1970.
+    pub time: i64,
+}
+
+impl Record {
+    fn of(message: &BorrowedMessage<'_>) -> Self {
+        let headers = message.headers().map(|headers| {
+            let text = |bytes: Option<&[u8]>| {
+                String::from_utf8(bytes.unwrap_or_default().to_vec()).expect("UTF-8")
+            };
+            headers.iter().map(|header| (header.key.to_owned(), text(header.value))).collect()
+        });
+        Record {
+            cursor: Cursor::new(message.partition(), message.offset()).expect("a place"),
+            key: String::from_utf8(message.key().unwrap_or_default().to_vec()).expect("UTF-8"),
+            value: message.payload().unwrap_or_default().to_vec(),
+            headers: headers.unwrap_or_default(),
+            time: message.timestamp().to_millis().expect("a time"),
+        }
+    }
+}
+
+/// Every record of the topic, by partition and offset.
+pub async fn read_all(brokers: &str, topic: &str) -> Vec<Record> {
+    let (brokers, topic) = (brokers.to_owned(), topic.to_owned());
+    let read = move || {
+        let mut records = Vec::new();
+        scan(&brokers, &topic, |message| records.push(Record::of(message)));
+        records
+    };
+    tokio::task::spawn_blocking(read).await.expect("no panic")
+}
+
+/// Shows every record of the topic, by partition and offset. Blocks.
+pub fn scan(brokers: &str, topic: &str, mut see: impl FnMut(&BorrowedMessage<'_>)) {
+    let consumer: BaseConsumer = client(brokers)
+        .set("group.id", "tests")
+        .set("enable.auto.commit", "false")
+        .create()
+        .expect("a consumer");
+    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).expect("metadata");
+    for partition in metadata.topics()[0].partitions() {
+        scan_partition(&consumer, topic, partition.id(), &mut see);
+    }
+}
+
+fn scan_partition(
+    consumer: &BaseConsumer,
+    topic: &str,
+    partition: i32,
+    see: &mut impl FnMut(&BorrowedMessage<'_>),
+) {
+    let (low, high) = consumer.fetch_watermarks(topic, partition, TIMEOUT).expect("watermarks");
+    let mut assignment = TopicPartitionList::new();
+    assignment.add_partition_offset(topic, partition, Offset::Offset(low)).expect("an offset");
+    consumer.assign(&assignment).expect("an assignment");
+    let mut next = low;
+    while next < high {
+        let message = consumer.poll(TIMEOUT).expect("a record in time").expect("no error");
+        next = message.offset() + 1;
+        see(&message);
+    }
+}
+
+/// Who leads a partition.
+pub fn leader(brokers: &str, topic: &str, partition: i32) -> i32 {
+    let consumer: BaseConsumer = client(brokers).create().expect("a consumer");
+    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).expect("metadata");
+    metadata.topics()[0].partitions()[partition as usize].leader()
+}
+
+/// How many partitions have all of their replicas in sync, as far as can be told now.
+pub fn whole_partitions(brokers: &str, topic: &str) -> usize {
+    let consumer: BaseConsumer = client(brokers).create().expect("a consumer");
+    let Ok(metadata) = consumer.fetch_metadata(Some(topic), TIMEOUT) else { return 0 };
+    let partitions = metadata.topics()[0].partitions();
+    partitions.iter().filter(|p| p.leader() >= 0 && p.isr().len() == p.replicas().len()).count()
+}
+
+/// Makes a topic with settings of its own.
+pub async fn create_topic(brokers: &str, topic: &str, partitions: i32, config: &[(&str, &str)]) {
+    let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
+    let topic = config.iter().fold(topic, |topic, (key, value)| topic.set(key, value));
+    let results = admin(brokers).create_topics([&topic], &AdminOptions::new()).await;
+    results.expect("an answer").into_iter().for_each(|result| {
+        result.expect("a new topic");
+    });
+}
+
+pub async fn delete_topic(brokers: &str, topic: &str) {
+    let results = admin(brokers).delete_topics(&[topic], &AdminOptions::new()).await;
+    results.expect("an answer").into_iter().for_each(|result| {
+        result.expect("a topic that was there");
+    });
+}
+
+/// Gives the topic so many partitions in all.
+pub async fn add_partitions(brokers: &str, topic: &str, partitions: usize) {
+    let more = NewPartitions::new(topic, partitions);
+    let results = admin(brokers).create_partitions([&more], &AdminOptions::new()).await;
+    results.expect("an answer").into_iter().for_each(|result| {
+        result.expect("more partitions");
+    });
+}
+
+/// Changes a setting of the topic.
+pub async fn configure_topic(brokers: &str, topic: &str, key: &str, value: &str) {
+    let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(key, value);
+    let results = admin(brokers).alter_configs([&change], &AdminOptions::new()).await;
+    results.expect("an answer").into_iter().for_each(|result| {
+        result.expect("a changed topic");
+    });
+}
+
+fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {
+    client(brokers).create().expect("a client")
+}
+
+fn client(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers);
+    config
+}
