@@ -22,6 +22,23 @@ test: ## Run the tests against a real Kafka and a real Redis (ARGS= goes to carg
 	@scripts/setup test
 	scripts/with-services scripts/test $(ARGS)
 
+.PHONY: faults
+faults: ## Inject every fault into a release build, and write what came of it into docs/reliability.md
+	@scripts/setup test
+	FAULTS=full FAULTS_PAGE=$(CURDIR)/docs/reliability.md scripts/with-services \
+		cargo test --locked --release --test faults -- $(ARGS)
+
+.PHONY: soak
+soak: ## Faults drawn by chance for MINUTES=5 (SEED= repeats a run)
+	@scripts/setup test
+	MINUTES=$(MINUTES) $(if $(SEED),SEED=$(SEED)) scripts/with-services \
+		cargo test --locked --release --test faults -- --exact soak
+
+.PHONY: sabotage
+sabotage: ## Break the service on purpose in some ways, and see that the fault suite notices each
+	@scripts/setup test
+	scripts/with-services scripts/sabotage
+
 .PHONY: check
 check: check-tools check-format check-scripts check-docker check-dependencies check-advisories ## Run all that CI runs
 check: check-unused check-clippy check-docs check-api check-tests
@@ -65,7 +82,7 @@ check-format:
 
 .PHONY: check-scripts
 check-scripts: check-tools-python
-	@scripts/step 'shellcheck' shellcheck --external-sources scripts/* .ci/run
+	@scripts/step 'shellcheck' shellcheck --external-sources $(filter-out scripts/sabotage,$(wildcard scripts/*)) .ci/run
 
 .PHONY: check-docker
 check-docker: check-tools-python

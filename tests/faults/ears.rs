@@ -37,6 +37,11 @@ impl Ears {
         self.heard.lock().expect("no panic").len()
     }
 
+    /// What was heard up to now is of no interest any more.
+    pub fn forget(&self) {
+        self.heard.lock().expect("no panic").clear();
+    }
+
     /// Gives what was heard, once nothing more comes.
     pub async fn close(self) -> Vec<Heard> {
         loop {

@@ -131,7 +131,10 @@ fn chosen(arguments: &Arguments) -> Vec<(Form, &'static str, Scenario)> {
     if !is_full && arguments.filter.is_none() {
         let of = chosen.len();
         chosen.retain(|(form, ..)| *form == Form::Short);
-        println!("the short form: {} of {of} scenarios; all of them by `make faults`", chosen.len());
+        println!(
+            "the short form: {} of {of} scenarios; all of them by `make faults`",
+            chosen.len()
+        );
     }
     chosen
 }

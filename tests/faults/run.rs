@@ -154,8 +154,9 @@ impl Run {
         let number = self.asker.events.len();
         let id = journal::id(ASKER, number);
         let source_type = &self.place.source_type;
-        let json =
-            format!(r#"{{"id":"{id}","type":"ask","source_type":"{source_type}","source_id":"a"}}"#);
+        let json = format!(
+            r#"{{"id":"{id}","type":"ask","source_type":"{source_type}","source_id":"a"}}"#
+        );
         let hash = journal::hash(json.as_bytes());
         self.asker.events.push(Event { source_id: "a".into(), hash });
         let answer = connection.post("/events", Bytes::from(json)).await;
@@ -178,6 +179,7 @@ impl Run {
     /// The log is gone, with everything that was stored up to now.
     pub fn erased_now(&mut self) {
         self.erased = Some(Instant::now());
+        self.ears.forget();
     }
 
     /// Ends the service in order, and gives the last line of its log.

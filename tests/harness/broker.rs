@@ -214,7 +214,10 @@ impl Cluster {
         let format = |node| tokio::task::spawn_blocking(move || Broker::with(&settings(node)));
         let (one, two, three) = tokio::join!(format(1), format(2), format(3));
         let mut cluster = Cluster {
-            brokers: [one, two, three].into_iter().map(|broker| broker.expect("no panic")).collect(),
+            brokers: [one, two, three]
+                .into_iter()
+                .map(|broker| broker.expect("no panic"))
+                .collect(),
         };
         cluster.brokers.iter_mut().for_each(Broker::launch);
         for broker in &cluster.brokers {

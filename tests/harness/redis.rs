@@ -77,7 +77,11 @@ impl RedisServer {
     }
 
     /// The same with a password.
-    pub async fn command_as(&self, password: &str, words: &[&str]) -> redis::RedisResult<redis::Value> {
+    pub async fn command_as(
+        &self,
+        password: &str,
+        words: &[&str],
+    ) -> redis::RedisResult<redis::Value> {
         let url = format!("redis://:{password}@{}", self.address());
         self.run(&url, words).await
     }

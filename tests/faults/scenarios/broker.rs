@@ -30,7 +30,7 @@ pub async fn frozen(name: &'static str) -> Row {
     let (broker, mut run) = start(name).await;
 
     broker.freeze();
-    run.until("outcomes are unknown", |counts| counts.unknown() > 20).await;
+    run.until("outcomes are unknown", |counts| counts.unknown() > 0).await;
     run.until("events are refused", |counts| counts.not_stored() > 20).await;
     broker.thaw();
 
@@ -56,11 +56,8 @@ pub async fn restarted(name: &'static str) -> Row {
 pub async fn absent_at_start(name: &'static str) -> Row {
     let mut broker = Broker::new();
     let builder = hasty().brokers(&broker.address());
-    let place = Place {
-        source_type: unique("f"),
-        brokers: broker.address(),
-        redis: required("REDIS_URL"),
-    };
+    let place =
+        Place { source_type: unique("f"), brokers: broker.address(), redis: required("REDIS_URL") };
     let app = builder.clone().start_unready().await;
     let mut run = Run::of(place, name, builder, &Plan::default(), app).await;
 

@@ -16,7 +16,8 @@ fn builder(cluster: &Cluster) -> Builder {
 
 /// A broker other than the controller that leads a partition.
 fn a_leader(run: &Run) -> i32 {
-    let leaders = (0..6).map(|partition| kafka::leader(&run.app.brokers, &run.app.topic, partition));
+    let leaders =
+        (0..6).map(|partition| kafka::leader(&run.app.brokers, &run.app.topic, partition));
     leaders.into_iter().find(|leader| *leader > 1).expect("partitions are spread over brokers")
 }
 
@@ -40,9 +41,8 @@ pub async fn leader_killed(name: &'static str) -> Row {
 /// One copy is not enough: everything is refused, by its true reason, until another is back.
 pub async fn two_killed(name: &'static str) -> Row {
     let mut cluster = Cluster::start().await;
-    let builder = builder(&cluster)
-        .set("kafka.message_timeout", "3s")
-        .set("http.request_timeout", "5s");
+    let builder =
+        builder(&cluster).set("kafka.message_timeout", "3s").set("http.request_timeout", "5s");
     let mut run = Run::start(name, builder, &Plan::default()).await;
 
     cluster.broker(2).kill().await;

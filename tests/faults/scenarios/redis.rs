@@ -102,7 +102,7 @@ pub async fn connections_cut(name: &'static str) -> Row {
         redis.command(&["CLIENT", "KILL", "TYPE", "normal"]).await.expect("cuts");
         sleep(Duration::from_millis(100)).await;
     }
-    deaf.is_cut().await;
+    deaf.until_cut().await;
 
     notifications_flow(&run).await;
     finish(run).await
@@ -125,7 +125,7 @@ impl Deaf {
     }
 
     /// Reads what lies in the buffers, up to the end that Redis has made of it.
-    async fn is_cut(mut self) {
+    async fn until_cut(mut self) {
         use tokio::io::AsyncReadExt;
         let mut buffer = vec![0; 65536];
         while !matches!(self.stream.read(&mut buffer).await, Ok(0) | Err(_)) {}

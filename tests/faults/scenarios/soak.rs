@@ -80,11 +80,8 @@ impl World {
         proxy.serve(broker.address());
         let mut redis = RedisServer::new();
         redis.start().await;
-        let place = Place {
-            source_type: unique("f"),
-            brokers: proxy.address(),
-            redis: redis.url(),
-        };
+        let place =
+            Place { source_type: unique("f"), brokers: proxy.address(), redis: redis.url() };
         let builder = hasty().brokers(&proxy.address()).set("redis.url", redis.url());
         // Less than it could: everything is read back at the end.
         let plan = Plan { singles: 8, batches: 2, batch_size: 20, seed, ..Plan::default() };
