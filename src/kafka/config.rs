@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 
 use crate::settings;
 
@@ -43,6 +44,7 @@ pub(super) fn producer(kafka: &settings::Kafka, publisher: &settings::Publisher)
     // Admission is what bounds the buffer; librdkafka's own bound lies safely above it.
     let queue_kbytes = publisher.max_in_flight_bytes / 1024 * 2 + 1024;
     let mut config = client(kafka);
+    let debug = config.get("debug").map_or("broker".to_owned(), |more| format!("broker,{more}"));
     if LINGER.into_iter().all(|name| config.get(name).is_none()) {
         // Above zero each request waits for company: a lone client's latency goes from 0.3 to 1.5 ms.
         config.set("linger.ms", "0");
@@ -57,7 +59,11 @@ pub(super) fn producer(kafka: &settings::Kafka, publisher: &settings::Publisher)
         .set("request.timeout.ms", millis((kafka.message_timeout / 2).min(MAX_REQUEST_TIMEOUT)))
         .set("message.max.bytes", message_max.to_string())
         .set("queue.buffering.max.kbytes", queue_kbytes.to_string())
-        .set("queue.buffering.max.messages", "10000000");
+        .set("queue.buffering.max.messages", "10000000")
+        // The log of this context names the answers of brokers, which no report does (see `doubt`).
+        // It is silent while all is well.
+        .set("debug", debug)
+        .set_log_level(RDKafkaLogLevel::Debug);
     config
 }
 
@@ -82,6 +88,12 @@ mod tests {
     fn options_reach_the_producer_as_they_are() {
         let config = producer_with("sasl.password", "s3cret");
         assert_eq!(config.get("sasl.password"), Some("s3cret"));
+    }
+
+    #[test]
+    fn the_log_that_names_answers_is_on_whatever_else_is_to_be_logged() {
+        assert_eq!(producer_with("client.rack", "a").get("debug"), Some("broker"));
+        assert_eq!(producer_with("debug", "msg").get("debug"), Some("broker,msg"));
     }
 
     #[test]

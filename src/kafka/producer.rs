@@ -7,19 +7,15 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use rdkafka::bindings::rd_kafka_message_status;
-use rdkafka::client::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, DeliveryResult, Message};
 use rdkafka::metadata::Metadata;
-use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext, PurgeConfig};
-use rdkafka::types::RDKafkaConfRes;
+use rdkafka::producer::{Producer as _, PurgeConfig};
 
+use super::client::{self, Client, DeliveryReport, OnReport};
 use super::config;
 use super::outcome::Outcome;
-use super::record::{Record, identity};
-use crate::cursor::Cursor;
+use super::record::Record;
 use crate::settings;
 use crate::telemetry;
 
@@ -33,24 +29,6 @@ const REPLACE_PAUSE: Duration = Duration::from_secs(5);
 const LAST_REPORTS: Duration = Duration::from_secs(1);
 /// How often a flush looks whether everything is acknowledged.
 const FLUSH_CHECK: Duration = Duration::from_millis(5);
-
-type OnReport<T> = dyn Fn(DeliveryReport<'_>, T) + Send + Sync;
-type Client<T> = BaseProducer<Context<T>>;
-
-/// What librdkafka reports of one record.
-pub struct DeliveryReport<'a> {
-    /// Whether the record is stored.
-    pub outcome: Outcome,
-    message: &'a BorrowedMessage<'a>,
-}
-
-impl DeliveryReport<'_> {
-    /// The record's id, type, source type and source id, read from the record itself, so that
-    /// nothing has to be kept for it while it is in flight.
-    pub fn identity(&self) -> Option<[&str; 4]> {
-        identity(self.message)
-    }
-}
 
 /// An idempotent producer on one topic. Each record carries a `T`, which comes back with its
 /// delivery report, exactly once, on the producer's own thread, in offset order per partition.
@@ -91,7 +69,8 @@ impl<T: Send + Sync + 'static> Producer<T> {
             }
         });
         let stop = Arc::new(AtomicBool::new(false));
-        let client = create(&config, &on_report, &stop).map_err(|error| explain(&error))?;
+        let client =
+            client::create(&config, &on_report, &stop).map_err(|error| client::explain(&error))?;
         let shared = Arc::new(Shared {
             client: ArcSwap::from_pointee(client),
             config,
@@ -156,15 +135,6 @@ impl<T: Send + Sync + 'static> Producer<T> {
     }
 }
 
-fn create<T: Send + Sync + 'static>(
-    config: &ClientConfig,
-    on_report: &Arc<OnReport<T>>,
-    stop: &Arc<AtomicBool>,
-) -> KafkaResult<Client<T>> {
-    let context = Context { on_report: Arc::clone(on_report), stop: Arc::clone(stop) };
-    config.create_with_context(context)
-}
-
 impl<T: Send + Sync + 'static> Shared<T> {
     fn poll_until_stopped(&self) {
         // Clients that had a fatal error and still hold records to report.
@@ -178,7 +148,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
                 client.in_flight_count() > 0
             });
             let is_due = replaced.is_none_or(|last: Instant| last.elapsed() >= REPLACE_PAUSE);
-            if is_due && is_broken(&client) {
+            if is_due && client::is_broken(&client) {
                 replaced = Some(Instant::now());
                 if self.replace() {
                     retired.push(client);
@@ -191,7 +161,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
 
     /// Puts a new client in the place of one that had a fatal error.
     fn replace(&self) -> bool {
-        match create(&self.config, &self.on_report, &self.stop) {
+        match client::create(&self.config, &self.on_report, &self.stop) {
             Ok(client) => {
                 self.client.store(Arc::new(client));
                 telemetry::warn_limited!("the Kafka producer had a fatal error; a new one is made");
@@ -217,139 +187,5 @@ impl<T: Send + Sync + 'static> Shared<T> {
     }
 }
 
-/// Whether the client had an error after which it is of no further use. It is asked, because the
-/// error event carries the error's cause and not that it was fatal.
-fn is_broken<T: Send + Sync + 'static>(client: &Client<T>) -> bool {
-    client.client().fatal_error().is_some()
-}
-
-/// What is wrong with an option. librdkafka's own words may quote the value, which may be a secret.
-fn explain(error: &KafkaError) -> String {
-    match error {
-        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, option, _) => {
-            format!(
-                "kafka.options: librdkafka knows no property {option}; see its CONFIGURATION.md"
-            )
-        }
-        KafkaError::ClientConfig(_, _, option, _) => {
-            format!("kafka.options: librdkafka does not take the value of {option}")
-        }
-        other => format!("cannot make the Kafka producer: {other}"),
-    }
-}
-
-struct Context<T> {
-    on_report: Arc<OnReport<T>>,
-    stop: Arc<AtomicBool>,
-}
-
-impl<T: Send + Sync + 'static> ClientContext for Context<T> {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        telemetry::warn_limited!("kafka: {error}: {reason}");
-    }
-}
-
-impl<T: Send + Sync + 'static> ProducerContext for Context<T> {
-    type DeliveryOpaque = Box<T>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, carried: Box<T>) {
-        let (message, outcome) = match result {
-            Ok(message) => (message, Outcome::Stored(cursor(message))),
-            Err((error, message)) => {
-                (message, failure(error, message, self.stop.load(Ordering::Acquire)))
-            }
-        };
-        (self.on_report)(DeliveryReport { outcome, message }, *carried);
-    }
-}
-
-fn cursor(message: &BorrowedMessage<'_>) -> Option<Cursor> {
-    Cursor::new(message.partition(), message.offset())
-}
-
-fn failure(error: &KafkaError, message: &BorrowedMessage<'_>, stopping: bool) -> Outcome {
-    // SAFETY: the message is borrowed from the delivery event that is being served, so the
-    // pointer is valid, and librdkafka only reads a field through it.
-    let persistence = unsafe { rd_kafka_message_status(message.ptr()) };
-    let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-    match Outcome::of_failure(code, persistence, stopping) {
-        Outcome::Stored(_) => Outcome::Stored(cursor(message)),
-        other => other,
-    }
-}
-
-/// librdkafka's own log, limited: a lost broker is told at every attempt to reach it.
-pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
-    match level {
-        RDKafkaLogLevel::Emerg
-        | RDKafkaLogLevel::Alert
-        | RDKafkaLogLevel::Critical
-        | RDKafkaLogLevel::Error
-        | RDKafkaLogLevel::Warning => telemetry::warn_limited!("librdkafka {facility}: {message}"),
-        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
-            tracing::debug!("librdkafka {facility}: {message}");
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::ffi::CString;
-    use std::sync::mpsc::channel;
-
-    use rdkafka::bindings::{rd_kafka_resp_err_t, rd_kafka_test_fatal_error};
-
-    use super::*;
-    use crate::kafka::{MockKafka, TraceContext};
-    use crate::settings::Settings;
-
-    const RECORD: Record<'_> = Record {
-        id: "1",
-        kind: "t",
-        source_type: "s",
-        source_id: "i",
-        value: b"{}",
-        trace: TraceContext::NONE,
-    };
-
-    fn break_for_good(producer: &Producer<()>) {
-        let client = producer.shared.client.load_full();
-        let why = CString::new("on purpose").unwrap();
-        let error = rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
-        // SAFETY: the client lives, and librdkafka copies the text.
-        unsafe { rd_kafka_test_fatal_error(client.client().native_ptr(), error, why.as_ptr()) };
-    }
-
-    #[test]
-    fn after_a_fatal_error_a_new_client_stores_again() {
-        let kafka = MockKafka::start("t", 1).unwrap();
-        let mut settings = Settings::load([]).unwrap();
-        settings.kafka.brokers = kafka.brokers();
-        settings.kafka.topic = "t".into();
-        let (report, reports) = channel();
-        let producer = Producer::new(&settings.kafka, &settings.publisher, move |outcome, ()| {
-            let _ = report.send(outcome.outcome);
-        })
-        .unwrap();
-        let store = || match producer.submit(RECORD, Box::new(())) {
-            Ok(()) => reports.recv().unwrap(),
-            Err((outcome, _)) => outcome,
-        };
-        assert!(matches!(store(), Outcome::Stored(Some(_))));
-
-        break_for_good(&producer);
-        let refused = store();
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while !matches!(store(), Outcome::Stored(_)) {
-            assert!(Instant::now() < deadline, "no new client took over");
-            std::thread::yield_now();
-        }
-
-        assert!(matches!(refused, Outcome::NotStored(_)), "{refused:?}");
-        producer.stop();
-    }
-}
+mod tests;
