@@ -15,6 +15,12 @@ const RECORD_HEADROOM: usize = 8 * 1024;
 /// librdkafka's own default of `message.max.bytes`. It also bounds a batch, so it is never lowered.
 const MIN_MESSAGE_MAX: usize = 1_000_000;
 
+/// librdkafka's own default of `batch.size`.
+const BATCH_SIZE: usize = 1_000_000;
+/// Room for a batch's own header, 61 bytes (`DefaultRecordBatch.RECORD_BATCH_OVERHEAD`), which Kafka
+/// counts and librdkafka does not.
+const BATCH_HEADROOM: usize = 128;
+
 /// The two names of one property.
 const LINGER: [&str; 2] = ["linger.ms", "queue.buffering.max.ms"];
 /// The most that librdkafka takes for `request.timeout.ms`.
@@ -65,6 +71,21 @@ pub(super) fn producer(kafka: &settings::Kafka, publisher: &settings::Publisher)
         .set("debug", debug)
         .set_log_level(RDKafkaLogLevel::Debug);
     config
+}
+
+/// How large a producer's batches become. A record that is larger goes alone.
+pub(super) fn batch_size(config: &ClientConfig) -> usize {
+    let number = |name, default| config.get(name).and_then(|v| v.parse().ok()).unwrap_or(default);
+    number("batch.size", BATCH_SIZE).min(number("message.max.bytes", MIN_MESSAGE_MAX))
+}
+
+/// The batch that a topic takes whose `max.message.bytes` is this.
+pub(super) fn batch_within(max_message: usize) -> usize {
+    max_message.saturating_sub(BATCH_HEADROOM).max(1)
+}
+
+pub(super) fn set_batch_size(config: &mut ClientConfig, bytes: usize) {
+    config.set("batch.size", bytes.to_string());
 }
 
 fn millis(duration: Duration) -> String {

@@ -14,7 +14,7 @@ use rdkafka::producer::{Producer as _, PurgeConfig};
 
 use super::client::{self, Client, DeliveryReport, OnReport};
 use super::config;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Reason};
 use super::record::Record;
 use crate::settings;
 use crate::telemetry;
@@ -29,6 +29,9 @@ const REPLACE_PAUSE: Duration = Duration::from_secs(5);
 const LAST_REPORTS: Duration = Duration::from_secs(1);
 /// How often a flush looks whether everything is acknowledged.
 const FLUSH_CHECK: Duration = Duration::from_millis(5);
+/// How long records are refused at the most until those in flight are answered and the client can
+/// be replaced.
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// An idempotent producer on one topic. Each record carries a `T`, which comes back with its
 /// delivery report, exactly once, on the producer's own thread, in offset order per partition.
@@ -41,10 +44,15 @@ pub struct Producer<T: Send + Sync + 'static> {
 
 struct Shared<T: Send + Sync + 'static> {
     client: ArcSwap<Client<T>>,
-    config: ClientConfig,
+    /// Locked while the client is replaced.
+    config: Mutex<ClientConfig>,
+    /// The batch that the settings ask for.
+    largest_batch: usize,
     topic: String,
     on_report: Arc<OnReport<T>>,
     in_flight: Arc<AtomicUsize>,
+    /// No record is taken while a client is emptied to be replaced.
+    is_draining: AtomicBool,
     stop: Arc<AtomicBool>,
 }
 
@@ -65,7 +73,7 @@ impl<T: Send + Sync + 'static> Producer<T> {
             let in_flight = Arc::clone(&in_flight);
             move |report: DeliveryReport<'_>, carried| {
                 on_report(report, carried);
-                in_flight.fetch_sub(1, Ordering::AcqRel);
+                in_flight.fetch_sub(1, Ordering::SeqCst);
             }
         });
         let stop = Arc::new(AtomicBool::new(false));
@@ -73,10 +81,12 @@ impl<T: Send + Sync + 'static> Producer<T> {
             client::create(&config, &on_report, &stop).map_err(|error| client::explain(&error))?;
         let shared = Arc::new(Shared {
             client: ArcSwap::from_pointee(client),
-            config,
+            largest_batch: config::batch_size(&config),
+            config: Mutex::new(config),
             topic: kafka.topic.clone(),
             on_report,
             in_flight,
+            is_draining: AtomicBool::new(false),
             stop,
         });
         let thread = std::thread::Builder::new()
@@ -94,13 +104,39 @@ impl<T: Send + Sync + 'static> Producer<T> {
     /// # Errors
     /// The record was not queued: what that makes of it, and the `T` back.
     pub fn submit(&self, record: Record<'_>, carried: Box<T>) -> Result<(), (Outcome, Box<T>)> {
-        let record = record.to_topic(&self.shared.topic, carried);
-        self.shared.in_flight.fetch_add(1, Ordering::AcqRel);
-        self.shared.client.load().send(record).map_err(|(error, record)| {
-            self.shared.in_flight.fetch_sub(1, Ordering::AcqRel);
+        let shared = &self.shared;
+        // Counted first: whoever drains sees either the record or that it was refused.
+        shared.in_flight.fetch_add(1, Ordering::SeqCst);
+        if shared.is_draining.load(Ordering::SeqCst) {
+            shared.in_flight.fetch_sub(1, Ordering::SeqCst);
+            return Err((Outcome::NotStored(Reason::KafkaUnavailable), carried));
+        }
+        let record = record.to_topic(&shared.topic, carried);
+        shared.client.load().send(record).map_err(|(error, record)| {
+            shared.in_flight.fetch_sub(1, Ordering::SeqCst);
             let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
             (Outcome::not_queued(code), record.delivery_opaque)
         })
+    }
+
+    /// Whether the brokers are librdkafka's mock cluster. To be asked once the cluster has answered.
+    pub(super) fn is_before_mock(&self) -> bool {
+        let client = self.shared.client.load_full();
+        let cluster = client.client().fetch_cluster_id(Duration::ZERO);
+        cluster.is_some_and(|id| id.starts_with("mockCluster"))
+    }
+
+    /// Sees to it that no batch is larger than what the topic takes (`max.message.bytes`): Kafka
+    /// refuses a batch whole, however small its records are. Blocks while the client is replaced.
+    pub(super) fn fit_batches(&self, max_message: usize) {
+        let batch = config::batch_within(max_message).min(self.shared.largest_batch);
+        if self.shared.batch_with(batch) {
+            tracing::info!(
+                batch,
+                max_message,
+                "the Kafka producer's batches are fitted to the topic's max.message.bytes"
+            );
+        }
     }
 
     /// Asks the cluster for the topic, over the connections that records take, too. Blocks.
@@ -150,7 +186,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
             let is_due = replaced.is_none_or(|last: Instant| last.elapsed() >= REPLACE_PAUSE);
             if is_due && client::is_broken(&client) {
                 replaced = Some(Instant::now());
-                if self.replace() {
+                if self.replace(&client) {
                     retired.push(client);
                 }
             }
@@ -160,11 +196,57 @@ impl<T: Send + Sync + 'static> Shared<T> {
     }
 
     /// Puts a new client in the place of one that had a fatal error.
-    fn replace(&self) -> bool {
-        match client::create(&self.config, &self.on_report, &self.stop) {
+    fn replace(&self, broken: &Arc<Client<T>>) -> bool {
+        let config = self.config.lock();
+        if !Arc::ptr_eq(broken, &self.client.load()) {
+            return true;
+        }
+        match client::create(&config, &self.on_report, &self.stop) {
             Ok(client) => {
                 self.client.store(Arc::new(client));
                 telemetry::warn_limited!("the Kafka producer had a fatal error; a new one is made");
+                true
+            }
+            Err(error) => {
+                telemetry::warn_limited!("cannot make a new Kafka producer, trying again: {error}");
+                false
+            }
+        }
+    }
+
+    /// Puts a client with batches of that size in the place of this one, if it has another. Only
+    /// when nothing is in flight: two clients at once would not keep the order of a partition.
+    fn batch_with(&self, batch: usize) -> bool {
+        let mut config = self.config.lock();
+        if config::batch_size(&config) == batch {
+            return false;
+        }
+        self.is_draining.store(true, Ordering::SeqCst);
+        let is_replaced = self.is_drained() && {
+            let mut fitted = config.clone();
+            config::set_batch_size(&mut fitted, batch);
+            self.start_anew_with(&fitted, &mut config)
+        };
+        self.is_draining.store(false, Ordering::SeqCst);
+        is_replaced
+    }
+
+    fn is_drained(&self) -> bool {
+        let deadline = Instant::now() + DRAIN;
+        while self.in_flight.load(Ordering::SeqCst) > 0 {
+            if Instant::now() >= deadline || self.stop.load(Ordering::Acquire) {
+                return false;
+            }
+            std::thread::sleep(FLUSH_CHECK);
+        }
+        true
+    }
+
+    fn start_anew_with(&self, fitted: &ClientConfig, config: &mut ClientConfig) -> bool {
+        match client::create(fitted, &self.on_report, &self.stop) {
+            Ok(client) => {
+                self.client.store(Arc::new(client));
+                *config = fitted.clone();
                 true
             }
             Err(error) => {
