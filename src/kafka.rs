@@ -1,6 +1,7 @@
 //! Everything that talks to Kafka. The only module that imports `rdkafka`.
 
 mod client;
+mod clients;
 mod cluster;
 mod config;
 mod doubt;

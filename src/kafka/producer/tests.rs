@@ -172,3 +172,31 @@ fn what_a_broken_client_had_not_sent_is_not_stored_and_not_waited_for() {
     stage.kafka.delay(Duration::ZERO);
     stage.recovers();
 }
+
+/// How many requests the mock answers at once is not known; what counts is that nothing is lost.
+#[test]
+fn batches_are_fitted_only_between_records_and_in_their_order() {
+    let stage = Stage::set();
+    let outcomes = std::thread::scope(|scope| {
+        let fitting = scope.spawn(|| {
+            for max_message in [5_000, 10_000, 20_000, 2_000_000] {
+                stage.producer.fit_batches(max_message);
+            }
+        });
+        let mut outcomes = Vec::new();
+        while !fitting.is_finished() {
+            outcomes.extend(stage.store_all(20));
+        }
+        outcomes
+    });
+    let mut last = 0;
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Stored(Some(cursor)) => {
+                assert!(cursor.offset() > last, "{cursor} after {last}");
+                last = cursor.offset();
+            }
+            refused => assert_eq!(refused, Outcome::NotStored(Reason::KafkaUnavailable)),
+        }
+    }
+}
