@@ -173,7 +173,7 @@ fn what_a_broken_client_had_not_sent_is_not_stored_and_not_waited_for() {
     stage.recovers();
 }
 
-/// How many requests the mock answers at once is not known; what counts is that nothing is lost.
+/// Events go on being posted meanwhile.
 #[test]
 fn batches_are_fitted_only_between_records_and_in_their_order() {
     let stage = Stage::set();
