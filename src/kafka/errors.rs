@@ -143,10 +143,18 @@ pub(super) fn possibly_persisted(code: Code) -> Outcome {
     Unknown(find(code).and_then(|failure| failure.possibly).unwrap_or(Refused))
 }
 
-/// Whether a line of librdkafka's log tells of a request that it takes for not persisted and sends
-/// again, though its records may be in the log. The log of the context `broker` is the only place
-/// that names the answer: it is not kept with the record.
+/// What `rd_kafka_broker_handle_purge_queues` logs when it closes a connection: whatever was sent on
+/// it and not answered is failed as if it had been purged from the queue.
+const PURGED_WITH_CONNECTION: &str = "partially sent request: forcing disconnect";
+
+/// Whether a line of librdkafka's log tells of a request that it takes for not persisted, though
+/// its records may be in the log, and of which its error does not tell: it is sent again, or it
+/// shares its error with records that were never sent. The log of the context `broker` is the only
+/// place that tells: nothing is kept with the record.
 pub(super) fn casts_doubt(line: &str) -> bool {
+    if line.contains(PURGED_WITH_CONNECTION) {
+        return true;
+    }
     let Some(answer) = produce_answer(line) else {
         return false;
     };
@@ -261,6 +269,7 @@ mod tests {
         ] {
             assert!(casts_doubt(&line(doubted)), "{doubted}");
         }
+        assert!(casts_doubt("Purged 1 partially sent request: forcing disconnect (_PURGE_QUEUE)"));
         for certain in [
             "Broker: Not enough in-sync replicas: explicit actions Retry,MsgNotPersisted",
             "Local: Retry operation: explicit actions Retry",

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::mocking::MockCluster;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::json;
 
 use crate::harness::{Broker, TestApp};
@@ -98,6 +99,7 @@ async fn a_frozen_broker_makes_it_unready_and_the_answer_unknown_and_then_it_ref
     let app = TestApp::builder()
         .brokers(&broker.address())
         .set("kafka.message_timeout", "2s")
+        .set("kafka.probe_interval", "4s")
         .start()
         .await;
     assert_eq!(app.client.event(event("before")).await.status, 201);
@@ -113,8 +115,30 @@ async fn a_frozen_broker_makes_it_unready_and_the_answer_unknown_and_then_it_ref
 
     broker.thaw();
     let ((), took) = timed(app.ready()).await;
-    assert!(took < Duration::from_secs(2), "an interval and a second: {took:?}");
+    assert!(took < Duration::from_secs(2), "without waiting for the next interval: {took:?}");
     assert_eq!(app.client.event(event("after")).await.status, 201);
+}
+
+/// The leader steps down when it has appended, and the next one wants nothing of it: whether the
+/// event is in the log, nobody has said.
+#[tokio::test]
+async fn an_event_whose_leader_stepped_down_is_unknown_when_the_next_one_refuses_it() {
+    let kafka = MockCluster::new(1).unwrap();
+    kafka.create_topic("moved", 1, 1).unwrap();
+    let brokers = kafka.bootstrap_servers();
+    let app = TestApp::builder().brokers(&brokers).topic("moved").start().await;
+    kafka.request_errors(
+        RDKafkaApiKey::Produce,
+        &[
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+        ],
+    );
+
+    let unknown = app.client.event(event("moved")).await;
+
+    assert_eq!((unknown.status, unknown.problem().as_str()), (504, "unknown-outcome"));
+    assert_eq!(unknown.json()["reason"], "refused");
 }
 
 /// Mock brokers that keep what they got and answer after everybody has stopped waiting.
