@@ -177,9 +177,11 @@ fn what_a_broken_client_had_not_sent_is_not_stored_and_not_waited_for() {
 #[test]
 fn batches_are_fitted_only_between_records_and_in_their_order() {
     let stage = Stage::set();
+    // Longer than the thread may hold on to a client that was replaced.
+    stage.kafka.delay(Duration::from_millis(150));
     let outcomes = std::thread::scope(|scope| {
         let fitting = scope.spawn(|| {
-            for max_message in [5_000, 10_000, 20_000, 2_000_000] {
+            for max_message in [5_000, 2_000_000] {
                 stage.producer.fit_batches(max_message);
             }
         });
