@@ -1,14 +1,23 @@
 //! Everything that talks to Kafka. The only module that imports `rdkafka`.
 
+mod client;
+mod clients;
 mod cluster;
 mod config;
+mod doubt;
+mod errors;
+mod limits;
 mod mock;
 mod outcome;
 mod producer;
 mod record;
+mod state;
+mod topic;
 
-pub use cluster::{Cluster, ClusterState};
+pub use client::DeliveryReport;
+pub use cluster::Cluster;
 pub use mock::MockKafka;
 pub use outcome::{Outcome, Reason};
-pub use producer::{DeliveryReport, Producer};
+pub use producer::Producer;
 pub use record::{Record, TraceContext, header};
+pub use state::{ClusterState, Partitions};

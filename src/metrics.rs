@@ -132,6 +132,8 @@ pub struct Metrics {
     pub kafka_up: Gauge,
     /// Partitions of the topic that have no leader.
     pub kafka_leaderless: Gauge,
+    /// Partitions of the topic that have fewer in-sync replicas than a write needs.
+    pub kafka_under_min_isr: Gauge,
     /// Whether the service is ready.
     pub ready: Gauge,
 }
@@ -155,6 +157,7 @@ impl Metrics {
             circuit_open: Gauge::default(),
             kafka_up: Gauge::default(),
             kafka_leaderless: Gauge::default(),
+            kafka_under_min_isr: Gauge::default(),
             ready: Gauge::default(),
         };
         metrics.register_http();
@@ -239,6 +242,11 @@ impl Metrics {
             "kafka_partitions_leaderless",
             "Partitions of the topic that have no leader and take no writes",
             self.kafka_leaderless.clone(),
+        );
+        registry.register(
+            "kafka_partitions_under_min_isr",
+            "Partitions of the topic with fewer in-sync replicas than a write needs",
+            self.kafka_under_min_isr.clone(),
         );
         registry.register("ready", "1 while /readyz answers 200", self.ready.clone());
         registry.register(

@@ -49,7 +49,7 @@ impl DualPublisher {
                 acknowledger.acknowledge(&report, &ticket);
             })?;
         let producer = Arc::new(producer);
-        let cluster = Cluster::watch(&settings.kafka, Arc::clone(&producer))?;
+        let cluster = Cluster::watch(settings, Arc::clone(&producer))?;
         Ok(DualPublisher {
             producer,
             cluster,
@@ -69,7 +69,8 @@ impl DualPublisher {
         mut permit: Permit,
     ) -> Vec<Outcome> {
         let deadline = Instant::now() + self.answer_timeout;
-        if matches!(*self.cluster.state().borrow(), ClusterState::Starting { .. }) {
+        // Who is told so at once can retry at once, and nothing is left to be unknown.
+        if !self.cluster.state().borrow().takes_writes() {
             return self.refuse(events, Reason::KafkaUnavailable);
         }
         permit.overdraw(events.len() * RECORD_OVERHEAD);

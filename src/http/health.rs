@@ -44,8 +44,16 @@ struct Kafka {
     topic: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     partitions: Option<usize>,
+    #[serde(skip_serializing_if = "is_zero")]
+    partitions_leaderless: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    partitions_under_min_isr: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize)]
@@ -88,12 +96,11 @@ impl Health {
 
     /// Writes the states into the metrics.
     pub(super) fn measure(&self, metrics: &Metrics) {
-        let (up, leaderless) = match *self.cluster.borrow() {
-            ClusterState::Up { leaderless, .. } => (true, leaderless),
-            ClusterState::Starting { .. } | ClusterState::Down { .. } => (false, 0),
-        };
-        metrics.kafka_up.set(i64::from(up));
-        metrics.kafka_leaderless.set(leaderless as i64);
+        let state = self.cluster.borrow().clone();
+        let partitions = state.partitions().unwrap_or_default();
+        metrics.kafka_up.set(i64::from(state.takes_writes()));
+        metrics.kafka_leaderless.set(partitions.leaderless as i64);
+        metrics.kafka_under_min_isr.set(partitions.under_min_isr as i64);
         metrics.ready.set(i64::from(self.readiness().reason.is_none()));
     }
 
@@ -112,16 +119,21 @@ impl Health {
     }
 
     fn kafka(&self) -> Kafka {
-        let (state, partitions, detail) = match &*self.cluster.borrow() {
-            ClusterState::Starting { detail } => ("starting", None, Some(detail.clone())),
-            ClusterState::Down { detail } => ("down", None, Some(detail.clone())),
-            ClusterState::Up { partitions, leaderless: 0 } => ("up", Some(*partitions), None),
-            ClusterState::Up { partitions, leaderless } => {
-                let detail = format!("{leaderless} of {partitions} partitions have no leader");
-                ("up", Some(*partitions), Some(detail))
-            }
+        let cluster = self.cluster.borrow();
+        let partitions = cluster.partitions();
+        let (state, detail) = match &*cluster {
+            ClusterState::Starting { detail } => ("starting", Some(detail.clone())),
+            ClusterState::Down { detail, .. } => ("down", Some(detail.clone())),
+            ClusterState::Up(partitions) => ("up", partitions.detail()),
         };
-        Kafka { state, topic: self.topic.clone(), partitions, detail }
+        Kafka {
+            state,
+            topic: self.topic.clone(),
+            partitions: partitions.map(|partitions| partitions.total),
+            partitions_leaderless: partitions.map_or(0, |partitions| partitions.leaderless),
+            partitions_under_min_isr: partitions.map_or(0, |partitions| partitions.under_min_isr),
+            detail,
+        }
     }
 
     fn redis(&self) -> Redis {

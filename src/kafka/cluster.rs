@@ -1,61 +1,41 @@
 //! What is known of the cluster and the topic: asked for regularly, told to `/readyz`.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::bindings::rd_kafka_resp_err_t as RespErr;
 use rdkafka::client::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataTopic;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::client;
+use super::limits::LimitsWatch;
 use super::producer::Producer;
-use super::{config, producer};
-use crate::settings;
+use super::state::{ClusterState, Partitions};
+use super::topic::MissingTopic;
+use crate::settings::{self, Settings};
 use crate::telemetry;
 
 /// How long an answer may take. Two in a row have to be missing before the cluster is down: a
 /// broker that is frozen is noticed after twice this and an interval.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How soon it is asked again until the cluster was up once.
-const PAUSE_AT_START: Duration = Duration::from_millis(100);
-/// How long a refused creation is not tried again.
-const CREATE_PAUSE: Duration = Duration::from_secs(10);
-/// How long the creation of the topic may take.
-const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How soon it is asked again while the topic cannot be written to: posts are refused meanwhile.
+const PAUSE_WITHOUT_KAFKA: Duration = Duration::from_millis(100);
+/// How long the first *up* waits for the topic's limits, so that the client which takes the first
+/// record is the right one.
+const WAIT_FOR_LIMITS: Duration = Duration::from_secs(1);
 
-/// The state of the cluster as far as writing needs it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClusterState {
-    /// Not reached yet since the start, or the topic is not there yet.
-    Starting {
-        /// What is missing and what to do.
-        detail: String,
-    },
-    /// The topic can be written to.
-    Up {
-        /// How many partitions the topic has.
-        partitions: usize,
-        /// How many of them have no leader just now and so take no writes.
-        leaderless: usize,
-    },
-    /// Was up, and is not now.
-    Down {
-        /// What is wrong.
-        detail: String,
-    },
-}
-
-/// Watches the cluster on a thread of its own until it is dropped.
+/// Watches the cluster on threads of its own until it is dropped.
 pub struct Cluster {
     state: watch::Receiver<ClusterState>,
+    limits: Arc<LimitsWatch>,
     stop: Mutex<Option<Sender<()>>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -64,25 +44,30 @@ impl Cluster {
     /// Starts to watch, and makes the topic when it is missing and the settings say so.
     ///
     /// # Errors
-    /// The thread cannot be started.
+    /// A thread cannot be started.
     pub fn watch<T: Send + Sync + 'static>(
-        kafka: &settings::Kafka,
+        settings: &Settings,
         producer: Arc<Producer<T>>,
     ) -> Result<Self, String> {
+        let kafka = &settings.kafka;
         let detail = format!("connecting to {}", kafka.brokers);
         let (state, receiver) = watch::channel(ClusterState::Starting { detail });
         let (stop, stopped) = channel();
+        let runtime = Handle::current();
+        let limits = Arc::new(LimitsWatch::start(settings, &runtime)?);
         let probe = Probe {
             producer,
             kafka: kafka.clone(),
-            runtime: Handle::current(),
-            refused_until: Cell::new(None),
+            limits: Arc::clone(&limits),
+            missing: MissingTopic::new(kafka.clone(), runtime),
+            in_sync: Cell::new(0),
+            is_mock: OnceCell::new(),
         };
         let thread = std::thread::Builder::new()
             .name("kafka-cluster".into())
             .spawn(move || probe.run(&state, &stopped))
             .map_err(|error| format!("cannot start the cluster's thread: {error}"))?;
-        Ok(Cluster { state: receiver, stop: Mutex::new(Some(stop)), thread: Some(thread) })
+        Ok(Cluster { state: receiver, limits, stop: Mutex::new(Some(stop)), thread: Some(thread) })
     }
 
     /// The state, and every change of it.
@@ -90,9 +75,10 @@ impl Cluster {
         &self.state
     }
 
-    /// Asks no more; the last state stays. The thread ends after the question under way.
+    /// Asks no more; the last state stays. The threads end after the question under way.
     pub fn stop(&self) {
         self.stop.lock().take();
+        self.limits.stop();
     }
 }
 
@@ -112,9 +98,12 @@ impl Drop for Cluster {
 struct Probe<T: Send + Sync + 'static> {
     producer: Arc<Producer<T>>,
     kafka: settings::Kafka,
-    runtime: Handle,
-    /// When the topic may be created again after the cluster refused it.
-    refused_until: Cell<Option<Instant>>,
+    limits: Arc<LimitsWatch>,
+    missing: MissingTopic,
+    /// In-sync replicas of all partitions, as last seen.
+    in_sync: Cell<usize>,
+    /// librdkafka's mock cluster never answers a question for limits.
+    is_mock: OnceCell<bool>,
 }
 
 impl<T: Send + Sync + 'static> Probe<T> {
@@ -124,9 +113,9 @@ impl<T: Send + Sync + 'static> Probe<T> {
             let before = state.borrow().clone();
             let next = self.state(&before);
             misses = if matches!(next, ClusterState::Down { .. }) { misses + 1 } else { 0 };
-            let is_hiccup = matches!(before, ClusterState::Up { .. }) && misses == 1;
+            let is_hiccup = before.takes_writes() && misses == 1;
             if next != before && !is_hiccup {
-                tell(&next);
+                tell(&before, &next);
                 state.send_replace(next);
             }
             if stopped.recv_timeout(self.pause(&state.borrow())) != Err(RecvTimeoutError::Timeout) {
@@ -137,22 +126,34 @@ impl<T: Send + Sync + 'static> Probe<T> {
 
     fn pause(&self, state: &ClusterState) -> Duration {
         match state {
-            ClusterState::Starting { .. } => self.kafka.probe_interval.min(PAUSE_AT_START),
-            ClusterState::Up { .. } | ClusterState::Down { .. } => self.kafka.probe_interval,
+            ClusterState::Up(_) => self.kafka.probe_interval,
+            ClusterState::Starting { .. } | ClusterState::Down { .. } => {
+                self.kafka.probe_interval.min(PAUSE_WITHOUT_KAFKA)
+            }
         }
     }
 
     fn state(&self, before: &ClusterState) -> ClusterState {
-        match self.ask(matches!(before, ClusterState::Starting { .. })) {
-            Ok(state) => state,
-            Err(detail) if matches!(before, ClusterState::Starting { .. }) => {
-                ClusterState::Starting { detail }
-            }
-            Err(detail) => ClusterState::Down { detail },
+        let is_start = matches!(before, ClusterState::Starting { .. });
+        match self.ask(is_start) {
+            Ok(partitions) if !partitions.none_takes_writes() => ClusterState::Up(partitions),
+            Ok(partitions) => self.unusable(is_start, partitions),
+            Err(detail) if is_start => ClusterState::Starting { detail },
+            Err(detail) => ClusterState::Down { detail, partitions: None },
         }
     }
 
-    fn ask(&self, may_create: bool) -> Result<ClusterState, String> {
+    fn unusable(&self, is_start: bool, partitions: Partitions) -> ClusterState {
+        let why = partitions.detail().unwrap_or_else(|| "it has none".to_owned());
+        let detail =
+            format!("no partition of the topic `{}` can be written to: {why}", self.kafka.topic);
+        if is_start {
+            return ClusterState::Starting { detail };
+        }
+        ClusterState::Down { detail, partitions: Some(partitions) }
+    }
+
+    fn ask(&self, is_start: bool) -> Result<Partitions, String> {
         let topic = &self.kafka.topic;
         let metadata =
             self.producer.metadata(PROBE_TIMEOUT).map_err(|error| self.unreachable(&error))?;
@@ -160,9 +161,9 @@ impl<T: Send + Sync + 'static> Probe<T> {
             return Err(format!("the cluster says nothing of the topic `{topic}`"));
         };
         match found.error() {
-            None => self.partitions(found),
+            None => Ok(self.partitions(found, is_start)),
             Some(RespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) => {
-                Err(self.missing_topic(may_create))
+                Err(self.missing.mend(is_start))
             }
             Some(error) => {
                 let code = RDKafkaErrorCode::from(error);
@@ -171,13 +172,27 @@ impl<T: Send + Sync + 'static> Probe<T> {
         }
     }
 
-    fn partitions(&self, topic: &MetadataTopic) -> Result<ClusterState, String> {
-        let partitions = topic.partitions().len();
-        let leaderless = topic.partitions().iter().filter(|p| p.leader() < 0).count();
-        if leaderless == partitions {
-            return Err(format!("no partition of the topic `{}` has a leader", topic.name()));
+    fn partitions(&self, topic: &MetadataTopic, is_start: bool) -> Partitions {
+        self.have_limits_asked(topic, is_start);
+        let limits = self.limits.known();
+        if let Some(max_message) = limits.max_message {
+            self.producer.fit_batches(max_message);
         }
-        Ok(ClusterState::Up { partitions, leaderless })
+        Partitions::of(topic, limits.min_isr)
+    }
+
+    /// At the start, and when replicas fall behind: then what a write needs matters.
+    fn have_limits_asked(&self, topic: &MetadataTopic, is_start: bool) {
+        if *self.is_mock.get_or_init(|| self.producer.is_before_mock()) {
+            return;
+        }
+        let in_sync = topic.partitions().iter().map(|partition| partition.isr().len()).sum();
+        if is_start || in_sync < self.in_sync.replace(in_sync) {
+            self.limits.ask();
+        }
+        if is_start {
+            self.limits.wait(WAIT_FOR_LIMITS);
+        }
     }
 
     fn unreachable(&self, error: &KafkaError) -> String {
@@ -185,72 +200,33 @@ impl<T: Send + Sync + 'static> Probe<T> {
         let why = code.map_or_else(|| error.to_string(), |code| code.to_string());
         format!("no answer from {}: {why}", self.kafka.brokers)
     }
+}
 
-    /// Makes the topic, or says who has to.
-    fn missing_topic(&self, may_create: bool) -> String {
-        let topic = &self.kafka.topic;
-        if !may_create {
-            // Made anew it would give cursors that are out already to other events.
-            return format!("the topic `{topic}` was deleted; restart to have it made anew");
+fn tell(before: &ClusterState, state: &ClusterState) {
+    match (state, before) {
+        (ClusterState::Starting { detail }, _) => {
+            tracing::warn!("kafka is not ready yet: {detail}")
         }
-        if self.refused_until.get().is_some_and(|time| Instant::now() < time) {
-            return format!("the topic `{topic}` does not exist and cannot be created yet");
-        }
-        if !self.kafka.create_topic {
-            return format!(
-                "the topic `{topic}` does not exist; create it, or set kafka.create_topic = true"
-            );
-        }
-        match self.create_topic() {
-            Ok(()) => {
-                tracing::info!(%topic, partitions = self.kafka.partitions, "topic created");
-                format!("the topic `{topic}` was just created")
+        (ClusterState::Up(partitions), _) => match partitions.detail() {
+            None => tracing::info!(partitions = partitions.total, "kafka is up"),
+            Some(detail) => {
+                tracing::warn!("kafka is up, but not for every partition: {detail}");
             }
-            Err(error) => {
-                self.refused_until.set(Some(Instant::now() + CREATE_PAUSE));
-                telemetry::warn_limited!("cannot create the topic `{topic}`: {error}");
-                format!("the topic `{topic}` does not exist and cannot be created: {error}")
-            }
+        },
+        // The words change with every attempt to reach a broker.
+        (ClusterState::Down { detail, .. }, ClusterState::Down { .. }) => {
+            telemetry::warn_limited!("kafka is still down: {detail}");
         }
-    }
-
-    fn create_topic(&self) -> Result<(), String> {
-        let replication = TopicReplication::Fixed(self.kafka.replication);
-        let topic = NewTopic::new(&self.kafka.topic, self.kafka.partitions, replication);
-        let admin = AdminClient::from_config_and_context(&config::client(&self.kafka), Context)
-            .map_err(|error| error.to_string())?;
-        let options = AdminOptions::new()
-            .request_timeout(Some(CREATE_TIMEOUT))
-            .operation_timeout(Some(CREATE_TIMEOUT));
-        let results = self
-            .runtime
-            .block_on(admin.create_topics([&topic], &options))
-            .map_err(|error| error.to_string())?;
-        match results.into_iter().next() {
-            Some(Err((_, code))) if code != RDKafkaErrorCode::TopicAlreadyExists => {
-                Err(code.to_string())
-            }
-            _ => Ok(()),
-        }
+        (ClusterState::Down { detail, .. }, _) => tracing::warn!("kafka is down: {detail}"),
     }
 }
 
-fn tell(state: &ClusterState) {
-    match state {
-        ClusterState::Starting { detail } => tracing::warn!("kafka is not ready yet: {detail}"),
-        ClusterState::Up { partitions, leaderless: 0 } => tracing::info!(partitions, "kafka is up"),
-        ClusterState::Up { partitions, leaderless } => {
-            tracing::warn!(partitions, leaderless, "kafka is up, but not for every partition");
-        }
-        ClusterState::Down { detail } => tracing::warn!("kafka is down: {detail}"),
-    }
-}
+/// The context of the clients that ask for what a producer cannot.
+pub(super) struct AdminContext;
 
-struct Context;
-
-impl ClientContext for Context {
+impl ClientContext for AdminContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        producer::log(level, facility, message);
+        client::log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 
 use crate::settings;
 
@@ -13,6 +14,12 @@ const RECORD_HEADROOM: usize = 8 * 1024;
 
 /// librdkafka's own default of `message.max.bytes`. It also bounds a batch, so it is never lowered.
 const MIN_MESSAGE_MAX: usize = 1_000_000;
+
+/// librdkafka's own default of `batch.size`.
+const BATCH_SIZE: usize = 1_000_000;
+/// Room for a batch's own header, 61 bytes (`DefaultRecordBatch.RECORD_BATCH_OVERHEAD`), which Kafka
+/// counts and librdkafka does not.
+const BATCH_HEADROOM: usize = 128;
 
 /// The two names of one property.
 const LINGER: [&str; 2] = ["linger.ms", "queue.buffering.max.ms"];
@@ -43,6 +50,7 @@ pub(super) fn producer(kafka: &settings::Kafka, publisher: &settings::Publisher)
     // Admission is what bounds the buffer; librdkafka's own bound lies safely above it.
     let queue_kbytes = publisher.max_in_flight_bytes / 1024 * 2 + 1024;
     let mut config = client(kafka);
+    let debug = config.get("debug").map_or("broker".to_owned(), |more| format!("broker,{more}"));
     if LINGER.into_iter().all(|name| config.get(name).is_none()) {
         // Above zero each request waits for company: a lone client's latency goes from 0.3 to 1.5 ms.
         config.set("linger.ms", "0");
@@ -57,8 +65,27 @@ pub(super) fn producer(kafka: &settings::Kafka, publisher: &settings::Publisher)
         .set("request.timeout.ms", millis((kafka.message_timeout / 2).min(MAX_REQUEST_TIMEOUT)))
         .set("message.max.bytes", message_max.to_string())
         .set("queue.buffering.max.kbytes", queue_kbytes.to_string())
-        .set("queue.buffering.max.messages", "10000000");
+        .set("queue.buffering.max.messages", "10000000")
+        // The log of this context names the answers of brokers, which no report does (see `doubt`).
+        // It is silent while all is well.
+        .set("debug", debug)
+        .set_log_level(RDKafkaLogLevel::Debug);
     config
+}
+
+/// How large a producer's batches become. A record that is larger goes alone.
+pub(super) fn batch_size(config: &ClientConfig) -> usize {
+    let number = |name, default| config.get(name).and_then(|v| v.parse().ok()).unwrap_or(default);
+    number("batch.size", BATCH_SIZE).min(number("message.max.bytes", MIN_MESSAGE_MAX))
+}
+
+/// The batch that a topic takes whose `max.message.bytes` is this.
+pub(super) fn batch_within(max_message: usize) -> usize {
+    max_message.saturating_sub(BATCH_HEADROOM).max(1)
+}
+
+pub(super) fn set_batch_size(config: &mut ClientConfig, bytes: usize) {
+    config.set("batch.size", bytes.to_string());
 }
 
 fn millis(duration: Duration) -> String {
@@ -82,6 +109,12 @@ mod tests {
     fn options_reach_the_producer_as_they_are() {
         let config = producer_with("sasl.password", "s3cret");
         assert_eq!(config.get("sasl.password"), Some("s3cret"));
+    }
+
+    #[test]
+    fn the_log_that_names_answers_is_on_whatever_else_is_to_be_logged() {
+        assert_eq!(producer_with("client.rack", "a").get("debug"), Some("broker"));
+        assert_eq!(producer_with("debug", "msg").get("debug"), Some("broker,msg"));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
+#[cfg(test)]
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 /// A Kafka cluster of one broker that lives in memory and ends with this value. It keeps the
 /// last 5 MiB of each partition.
@@ -23,5 +25,18 @@ impl MockKafka {
     /// Where clients reach it, in the form of `kafka.brokers`.
     pub fn brokers(&self) -> String {
         self.cluster.bootstrap_servers()
+    }
+
+    /// Answers the next writes with these errors, and appends nothing for them.
+    #[cfg(test)]
+    pub(super) fn fail_writes(&self, errors: &[RDKafkaRespErr]) {
+        self.cluster.request_errors(RDKafkaApiKey::Produce, errors);
+    }
+
+    /// Answers after this time only.
+    #[cfg(test)]
+    pub(super) fn delay(&self, time: std::time::Duration) {
+        let done = self.cluster.broker_round_trip_time(1, time);
+        assert_eq!(done, Ok(()), "the only broker");
     }
 }

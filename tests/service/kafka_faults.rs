@@ -1,14 +1,23 @@
 //! Kafka away, frozen, slow: the answers say which of the three is true.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::mocking::MockCluster;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::json;
 
 use crate::harness::{Broker, TestApp};
 
 fn event(id: &str) -> serde_json::Value {
     json!({"id": id, "type": "t", "source_type": "s", "source_id": "i"})
+}
+
+/// Far less than a message timeout.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
+async fn timed<T>(what: impl Future<Output = T>) -> (T, Duration) {
+    let started = Instant::now();
+    (what.await, started.elapsed())
 }
 
 #[tokio::test]
@@ -38,23 +47,23 @@ async fn with_kafka_absent_at_start_it_refuses_and_serves_once_kafka_comes() {
     assert_eq!(ids, ["late"]);
 }
 
+/// The default message timeout of 10 s would be the answer's time.
 #[tokio::test]
-async fn it_turns_unready_when_the_broker_is_lost_and_ready_when_it_is_back() {
+async fn while_the_broker_is_lost_it_refuses_at_once_and_is_ready_soon_after_it_is_back() {
     let mut broker = Broker::new();
     broker.start().await;
-    let app = TestApp::builder()
-        .brokers(&broker.address())
-        .set("kafka.message_timeout", "2s")
-        .start()
-        .await;
+    let app = TestApp::builder().brokers(&broker.address()).start().await;
     assert_eq!(app.client.event(event("before")).await.status, 201);
 
     broker.kill().await;
     let readiness = app.unready().await;
-    let refused = app.client.event(event("while away")).await;
+    let (refused, took) = timed(app.client.event(event("while away"))).await;
 
     assert_eq!(readiness["kafka"]["state"], "down");
     assert_eq!((refused.status, refused.problem().as_str()), (503, "not-stored"));
+    assert_eq!(refused.json()["reason"], "kafka_unavailable");
+    assert!(took < AT_ONCE, "{took:?}");
+    assert_eq!(app.metric("dual_stream_in_flight_bytes", &[]).await, 0.0);
 
     broker.start().await;
     app.ready().await;
@@ -64,12 +73,33 @@ async fn it_turns_unready_when_the_broker_is_lost_and_ready_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_frozen_broker_makes_it_unready_and_the_answer_unknown() {
+async fn a_broker_that_is_away_for_less_than_two_probes_is_waited_for() {
+    let mut broker = Broker::new();
+    broker.start().await;
+    let app = TestApp::builder()
+        .brokers(&broker.address())
+        .set("kafka.probe_interval", "1m")
+        .set("kafka.message_timeout", "40s")
+        .set("http.request_timeout", "50s")
+        .set("shutdown.grace", "90s")
+        .start()
+        .await;
+    assert_eq!(app.client.event(event("before")).await.status, 201);
+
+    broker.kill().await;
+    let (waiting, ()) = tokio::join!(app.client.event(event("while away")), broker.start());
+
+    assert_eq!(waiting.status, 201, "{}", waiting.text());
+}
+
+#[tokio::test]
+async fn a_frozen_broker_makes_it_unready_and_the_answer_unknown_and_then_it_refuses_at_once() {
     let mut broker = Broker::new();
     broker.start().await;
     let app = TestApp::builder()
         .brokers(&broker.address())
         .set("kafka.message_timeout", "2s")
+        .set("kafka.probe_interval", "4s")
         .start()
         .await;
     assert_eq!(app.client.event(event("before")).await.status, 201);
@@ -77,12 +107,38 @@ async fn a_frozen_broker_makes_it_unready_and_the_answer_unknown() {
     broker.freeze();
     let unknown = app.client.event(event("sent")).await;
     app.unready().await;
+    let (refused, took) = timed(app.client.event(event("refused"))).await;
 
     assert_eq!((unknown.status, unknown.problem().as_str()), (504, "unknown-outcome"));
+    assert_eq!((refused.status, refused.problem().as_str()), (503, "not-stored"));
+    assert!(took < AT_ONCE, "{took:?}");
 
     broker.thaw();
-    app.ready().await;
+    let ((), took) = timed(app.ready()).await;
+    assert!(took < Duration::from_secs(2), "without waiting for the next interval: {took:?}");
     assert_eq!(app.client.event(event("after")).await.status, 201);
+}
+
+/// The leader steps down when it has appended, and the next one wants nothing of it: whether the
+/// event is in the log, nobody has said.
+#[tokio::test]
+async fn an_event_whose_leader_stepped_down_is_unknown_when_the_next_one_refuses_it() {
+    let kafka = MockCluster::new(1).unwrap();
+    kafka.create_topic("moved", 1, 1).unwrap();
+    let brokers = kafka.bootstrap_servers();
+    let app = TestApp::builder().brokers(&brokers).topic("moved").start().await;
+    kafka.request_errors(
+        RDKafkaApiKey::Produce,
+        &[
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+        ],
+    );
+
+    let unknown = app.client.event(event("moved")).await;
+
+    assert_eq!((unknown.status, unknown.problem().as_str()), (504, "unknown-outcome"));
+    assert_eq!(unknown.json()["reason"], "refused");
 }
 
 /// Mock brokers that keep what they got and answer after everybody has stopped waiting.

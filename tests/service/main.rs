@@ -21,3 +21,4 @@ mod protocol;
 mod redis_faults;
 mod refusals;
 mod shutdown;
+mod topic_limits;

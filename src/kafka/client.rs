@@ -1,0 +1,134 @@
+//! The librdkafka client behind the producer: its delivery reports, its log and its errors.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rdkafka::bindings::rd_kafka_message_status;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, DeliveryResult, Message};
+use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
+use rdkafka::types::RDKafkaConfRes;
+
+use super::doubt::Doubt;
+use super::outcome::{Failed, Outcome};
+use super::record::identity;
+use crate::cursor::Cursor;
+use crate::telemetry;
+
+/// One client of librdkafka, of which a producer may have several one after the other.
+pub(super) type Client<T> = BaseProducer<Context<T>>;
+pub(super) type OnReport<T> = dyn Fn(DeliveryReport<'_>, T) + Send + Sync;
+
+/// What librdkafka reports of one record.
+pub struct DeliveryReport<'a> {
+    /// Whether the record is stored.
+    pub outcome: Outcome,
+    message: &'a BorrowedMessage<'a>,
+}
+
+impl DeliveryReport<'_> {
+    /// The record's id, type, source type and source id, read from the record itself, so that
+    /// nothing has to be kept for it while it is in flight.
+    pub fn identity(&self) -> Option<[&str; 4]> {
+        identity(self.message)
+    }
+}
+
+/// What a client calls back, always on the thread that polls it.
+pub(super) struct Context<T> {
+    on_report: Arc<OnReport<T>>,
+    stop: Arc<AtomicBool>,
+    doubt: Doubt,
+}
+
+/// Makes a client. It connects by itself.
+pub(super) fn create<T: Send + Sync + 'static>(
+    config: &ClientConfig,
+    on_report: &Arc<OnReport<T>>,
+    stop: &Arc<AtomicBool>,
+) -> KafkaResult<Client<T>> {
+    let (on_report, stop) = (Arc::clone(on_report), Arc::clone(stop));
+    let context = Context { on_report, stop, doubt: Doubt::new() };
+    BaseProducer::from_config_and_context(config, context)
+}
+
+/// Whether the client had an error after which it is of no further use. It is asked, because the
+/// error event carries the error's cause and not that it was fatal.
+pub(super) fn is_broken<T: Send + Sync + 'static>(client: &Client<T>) -> bool {
+    client.client().fatal_error().is_some()
+}
+
+/// What is wrong with an option. librdkafka's own words may quote the value, which may be a secret.
+pub(super) fn explain(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, _, option, _) => {
+            format!(
+                "kafka.options: librdkafka knows no property {option}; see its CONFIGURATION.md"
+            )
+        }
+        KafkaError::ClientConfig(_, _, option, _) => {
+            format!("kafka.options: librdkafka does not take the value of {option}")
+        }
+        other => format!("cannot make the Kafka producer: {other}"),
+    }
+}
+
+impl<T: Send + Sync + 'static> ClientContext for Context<T> {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.doubt.hear(message);
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        telemetry::warn_limited!("kafka: {error}: {reason}");
+    }
+}
+
+impl<T: Send + Sync + 'static> ProducerContext for Context<T> {
+    type DeliveryOpaque = Box<T>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, carried: Box<T>) {
+        let (message, outcome) = match result {
+            Ok(message) => (message, Outcome::Stored(self.cursor(message))),
+            Err((error, message)) => (message, self.failure(error, message)),
+        };
+        (self.on_report)(DeliveryReport { outcome, message }, *carried);
+    }
+}
+
+impl<T> Context<T> {
+    fn failure(&self, error: &KafkaError, message: &BorrowedMessage<'_>) -> Outcome {
+        let failed = Failed {
+            code: error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown),
+            // SAFETY: the message is borrowed from the delivery event that is being served, so
+            // the pointer is valid, and librdkafka only reads a field through it.
+            persistence: unsafe { rd_kafka_message_status(message.ptr()) },
+            is_doubted: self.doubt.of_outcome(message),
+            is_stopping: self.stop.load(Ordering::Acquire),
+        };
+        failed.outcome()
+    }
+
+    fn cursor(&self, message: &BorrowedMessage<'_>) -> Option<Cursor> {
+        if self.doubt.of_offset(message) {
+            return None;
+        }
+        Cursor::new(message.partition(), message.offset())
+    }
+}
+
+/// librdkafka's own log, limited: a lost broker is told at every attempt to reach it.
+pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error
+        | RDKafkaLogLevel::Warning => telemetry::warn_limited!("librdkafka {facility}: {message}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+            tracing::debug!("librdkafka {facility}: {message}");
+        }
+    }
+}

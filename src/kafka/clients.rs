@@ -1,0 +1,205 @@
+//! The clients behind the producer, one after the other, and the thread that polls them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use rdkafka::config::ClientConfig;
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
+use rdkafka::producer::{Producer as _, PurgeConfig};
+
+use super::client::{self, Client, OnReport};
+use super::config;
+use super::outcome::{Outcome, Reason};
+use super::record::Record;
+use crate::telemetry;
+
+/// How long the polling thread sleeps at the most before it looks whether it should stop.
+const POLL: Duration = Duration::from_millis(100);
+/// The same while a broken client is being emptied beside the new one.
+const POLL_WHILE_REPLACING: Duration = Duration::from_millis(5);
+/// How soon a client is replaced again: what is fatal may stay so, as missing rights do.
+const REPLACE_PAUSE: Duration = Duration::from_secs(5);
+/// How long purged records may take to be reported at the end.
+const LAST_REPORTS: Duration = Duration::from_secs(1);
+/// How long records are refused at the most until those in flight are answered and the client can
+/// be replaced, and how often it is looked.
+const DRAIN: Duration = Duration::from_secs(2);
+const DRAIN_CHECK: Duration = Duration::from_millis(5);
+
+/// The client that takes records now, and what its successors are made from.
+pub(super) struct Clients<T: Send + Sync + 'static> {
+    current: ArcSwap<Client<T>>,
+    /// Locked while the client is replaced.
+    config: Mutex<ClientConfig>,
+    /// The batch that the settings ask for.
+    largest_batch: usize,
+    on_report: Arc<OnReport<T>>,
+    in_flight: Arc<AtomicUsize>,
+    /// No record is taken while a client is emptied to be replaced.
+    is_draining: AtomicBool,
+    stop: Arc<AtomicBool>,
+}
+
+impl<T: Send + Sync + 'static> Clients<T> {
+    /// Makes the first one.
+    pub(super) fn new(config: ClientConfig, on_report: Box<OnReport<T>>) -> KafkaResult<Self> {
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let on_report: Arc<OnReport<T>> = Arc::new({
+            let in_flight = Arc::clone(&in_flight);
+            move |report: client::DeliveryReport<'_>, carried| {
+                on_report(report, carried);
+                in_flight.fetch_sub(1, Ordering::SeqCst);
+            }
+        });
+        let stop = Arc::new(AtomicBool::new(false));
+        Ok(Clients {
+            current: ArcSwap::from_pointee(client::create(&config, &on_report, &stop)?),
+            largest_batch: config::batch_size(&config),
+            config: Mutex::new(config),
+            on_report,
+            in_flight,
+            is_draining: AtomicBool::new(false),
+            stop,
+        })
+    }
+
+    /// The one that takes records now.
+    pub(super) fn current(&self) -> Arc<Client<T>> {
+        self.current.load_full()
+    }
+
+    /// How many records have no report yet.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::SeqCst)
+    }
+
+    /// Queues a record.
+    pub(super) fn submit(
+        &self,
+        topic: &str,
+        record: Record<'_>,
+        carried: Box<T>,
+    ) -> Result<(), (Outcome, Box<T>)> {
+        // Counted first: whoever drains sees either the record or that it was refused.
+        self.in_flight.fetch_add(1, Ordering::SeqCst);
+        self.queue(topic, record, carried).inspect_err(|_| {
+            self.in_flight.fetch_sub(1, Ordering::SeqCst);
+        })
+    }
+
+    fn queue(
+        &self,
+        topic: &str,
+        record: Record<'_>,
+        carried: Box<T>,
+    ) -> Result<(), (Outcome, Box<T>)> {
+        if self.is_draining.load(Ordering::SeqCst) {
+            return Err((Outcome::NotStored(Reason::KafkaUnavailable), carried));
+        }
+        self.current.load().send(record.to_topic(topic, carried)).map_err(|(error, record)| {
+            let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
+            (Outcome::not_queued(code), record.delivery_opaque)
+        })
+    }
+
+    /// Ends the thread.
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    /// The thread: delivery reports, and successors for clients that are broken.
+    pub(super) fn poll_until_stopped(&self) {
+        // Clients that had a fatal error and still hold records to report.
+        let mut retired: Vec<Arc<Client<T>>> = Vec::new();
+        let mut replaced = None;
+        while !self.stop.load(Ordering::Acquire) {
+            let client = self.current();
+            client.poll(if retired.is_empty() { POLL } else { POLL_WHILE_REPLACING });
+            retired.retain(|client| {
+                client.poll(Duration::ZERO);
+                client.in_flight_count() > 0
+            });
+            let is_due = replaced.is_none_or(|last: Instant| last.elapsed() >= REPLACE_PAUSE);
+            if is_due && client::is_broken(&client) {
+                replaced = Some(Instant::now());
+                if self.replace(&client) {
+                    retired.push(client);
+                }
+            }
+        }
+        retired.push(self.current());
+        self.purge(&retired);
+    }
+
+    /// Puts a new client in the place of one that had a fatal error.
+    fn replace(&self, broken: &Arc<Client<T>>) -> bool {
+        // Whoever holds the lock waits for reports, which come on this thread.
+        let Some(config) = self.config.try_lock() else {
+            return false;
+        };
+        let is_replaced = Arc::ptr_eq(broken, &self.current.load()) && self.succeed(&config);
+        if is_replaced {
+            telemetry::warn_limited!("the Kafka producer had a fatal error; a new one is made");
+        }
+        is_replaced
+    }
+
+    /// Puts a client with other batches in the place of this one, where the topic's
+    /// `max.message.bytes` asks for it; returns their size. Only when nothing is in flight: two
+    /// clients at once would not keep the order of a partition.
+    pub(super) fn fit_batches(&self, max_message: usize) -> Option<usize> {
+        let batch = config::batch_within(max_message).min(self.largest_batch);
+        let mut config = self.config.lock();
+        if config::batch_size(&config) == batch {
+            return None;
+        }
+        let mut fitted = config.clone();
+        config::set_batch_size(&mut fitted, batch);
+        self.is_draining.store(true, Ordering::SeqCst);
+        let is_replaced = self.is_drained() && self.succeed(&fitted);
+        self.is_draining.store(false, Ordering::SeqCst);
+        is_replaced.then(|| {
+            *config = fitted;
+            batch
+        })
+    }
+
+    fn is_drained(&self) -> bool {
+        let deadline = Instant::now() + DRAIN;
+        while self.in_flight() > 0 {
+            if Instant::now() >= deadline || self.stop.load(Ordering::Acquire) {
+                return false;
+            }
+            std::thread::sleep(DRAIN_CHECK);
+        }
+        true
+    }
+
+    fn succeed(&self, config: &ClientConfig) -> bool {
+        match client::create(config, &self.on_report, &self.stop) {
+            Ok(client) => {
+                self.current.store(Arc::new(client));
+                true
+            }
+            Err(error) => {
+                telemetry::warn_limited!("cannot make a new Kafka producer, trying again: {error}");
+                false
+            }
+        }
+    }
+
+    fn purge(&self, clients: &[Arc<Client<T>>]) {
+        let deadline = Instant::now() + LAST_REPORTS;
+        for client in clients {
+            if client.in_flight_count() > 0 {
+                client.purge(PurgeConfig::default().queue().inflight());
+            }
+            while client.in_flight_count() > 0 && Instant::now() < deadline {
+                client.poll(POLL_WHILE_REPLACING);
+            }
+        }
+    }
+}
