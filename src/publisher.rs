@@ -2,6 +2,7 @@
 
 mod admission;
 mod batch;
+mod drain;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
