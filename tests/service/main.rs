@@ -20,3 +20,4 @@ mod protocol;
 mod redis_faults;
 mod refusals;
 mod shutdown;
+mod slow_clients;
