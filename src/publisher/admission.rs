@@ -88,6 +88,12 @@ impl Admission {
     }
 }
 
+impl std::fmt::Debug for Admission {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Admission").finish_non_exhaustive()
+    }
+}
+
 impl Permit {
     /// Counts the bytes of a body that are in memory before it is admitted, unless it has room
     /// reserved. Without waiting: what waits here is what must not pile up.

@@ -11,6 +11,7 @@ mod command_line;
 mod contract;
 mod harness;
 mod health;
+mod http2;
 mod ingest;
 mod kafka_faults;
 mod limits;

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use rdkafka::mocking::MockCluster;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
 use crate::harness::app::Builder;
 use crate::harness::kafka::read_all;
 use crate::harness::raw::{Raw, chunk, dawdle};
-use crate::harness::{Subscriber, TestApp, eventually, required, unique};
+use crate::harness::{PATIENCE, Subscriber, TestApp, eventually, required, unique};
 
 const IN_FLIGHT: &str = "dual_stream_in_flight_bytes";
 const ARRIVING: &str = "dual_stream_arriving_bytes";
@@ -34,11 +36,6 @@ fn one_large_body() -> Builder {
         .set("publisher.max_in_flight_bytes", "1MiB")
 }
 
-async fn becomes(app: &TestApp, metric: &str, value: f64) {
-    let what = format!("{metric} is {value}");
-    eventually(&what, async || (app.metric(metric, &[]).await == value).then_some(())).await;
-}
-
 async fn holds_some(app: &TestApp, metric: &str) {
     let what = format!("{metric} is above 0");
     eventually(&what, async || (app.metric(metric, &[]).await > 0.0).then_some(())).await;
@@ -53,7 +50,7 @@ async fn a_large_body_that_is_announced_and_not_sent_holds_no_room() {
         raw.send("[").await;
         stuck.push(raw);
     }
-    becomes(&app, ARRIVING, 20.0).await;
+    app.metric_is(ARRIVING, 20.0).await;
 
     assert_eq!(app.client.event(event_of(500_000)).await.status, 201);
 }
@@ -69,7 +66,7 @@ async fn a_large_body_that_falls_behind_is_let_go_before_its_time_is_up() {
 
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert!(answer.contains("comes too slowly"), "{answer}");
-    becomes(&app, IN_FLIGHT, 0.0).await;
+    app.metric_is(IN_FLIGHT, 0.0).await;
 }
 
 #[tokio::test]
@@ -118,7 +115,7 @@ async fn half_sent_bodies_are_bounded_together_and_whole_ones_pass() {
         raw
     };
     let stuck = [half_sent().await, half_sent().await];
-    becomes(&app, ARRIVING, 100_000.0).await;
+    app.metric_is(ARRIVING, 100_000.0).await;
 
     let refused = half_sent().await.read_until("\r\n\r\n").await;
     let whole = app.client.event(SMALL_EVENT).await;
@@ -127,7 +124,7 @@ async fn half_sent_bodies_are_bounded_together_and_whole_ones_pass() {
     assert!(refused.contains("retry-after: "), "{refused}");
     assert_eq!(whole.status, 201);
     drop(stuck);
-    becomes(&app, ARRIVING, 0.0).await;
+    app.metric_is(ARRIVING, 0.0).await;
     assert_eq!(app.client.event(event_of(60_000)).await.status, 201);
 }
 
@@ -143,7 +140,7 @@ async fn a_client_that_was_told_to_continue_can_send_on_and_read_its_refusal() {
     raw.read_until("100 Continue").await;
 
     raw.send(" ".repeat(100_000)).await;
-    becomes(&app, ARRIVING, 0.0).await;
+    app.metric_is(ARRIVING, 0.0).await;
     raw.send(" ".repeat(400_000)).await;
 
     raw.read_until("HTTP/1.1 503").await;
@@ -162,9 +159,9 @@ async fn a_client_that_vanishes_midway_through_its_body_leaves_nothing_behind() 
             goes(raw);
 
             for metric in [ARRIVING, IN_FLIGHT] {
-                becomes(&app, metric, 0.0).await;
+                app.metric_is(metric, 0.0).await;
             }
-            becomes(&app, CONNECTIONS, before).await;
+            app.metric_is(CONNECTIONS, before).await;
         }
     }
     assert_eq!(app.records().await.len(), 0);
@@ -189,8 +186,8 @@ async fn an_event_of_a_client_that_vanishes_is_stored_and_announced() {
         goes(raw);
 
         assert_eq!(subscriber.next().await.payload["source_id"], source);
-        becomes(&app, IN_FLIGHT, 0.0).await;
-        becomes(&app, CONNECTIONS, before).await;
+        app.metric_is(IN_FLIGHT, 0.0).await;
+        app.metric_is(CONNECTIONS, before).await;
         kafka.broker_round_trip_time(1, Duration::ZERO).unwrap();
     }
     assert_eq!(read_all(&app.brokers, &app.topic).await.len(), 2);
@@ -202,10 +199,34 @@ async fn a_client_that_sends_no_more_gets_its_answer() {
     let before = app.metric(CONNECTIONS, &[]).await;
     let mut raw = Raw::post(&app.client.address, "/events", &length(SMALL_EVENT.len())).await;
     raw.send(SMALL_EVENT).await;
-    tokio::io::AsyncWriteExt::shutdown(&mut raw.stream).await.unwrap();
+    raw.stream.shutdown().await.unwrap();
 
     let answer = raw.read_to_end().await;
 
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
-    becomes(&app, CONNECTIONS, before).await;
+    app.metric_is(CONNECTIONS, before).await;
+}
+
+/// Each piece that it reads starts the time of a write anew, but not that of the whole answer.
+#[tokio::test]
+async fn a_client_that_reads_its_answer_drop_by_drop_is_let_go() {
+    let app = TestApp::builder().set("http.write_timeout", "500ms").start().await;
+    let before = app.metric(CONNECTIONS, &[]).await;
+    let batch = format!("[{}]", vec![SMALL_EVENT; 10_000].join(","));
+    let head = "POST /events/batch HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n";
+    let request = format!("{head}Content-Length: {}\r\n\r\n{batch}", batch.len());
+    let (mut read, mut write) = Raw::connect(&app.client.address).await.stream.into_split();
+    let drops = tokio::spawn(async move {
+        while read.read(&mut [0; 16 * 1024]).await.is_ok_and(|read| read > 0) {
+            dawdle(Duration::from_millis(50)).await;
+        }
+    });
+
+    // Once the system's buffers are full of answers, it is the service that waits.
+    let cut = async { while write.write_all(request.as_bytes()).await.is_ok() {} };
+    timeout(PATIENCE, cut).await.expect("the connection is cut");
+
+    app.metric_is(IN_FLIGHT, 0.0).await;
+    app.metric_is(CONNECTIONS, before).await;
+    drops.abort();
 }

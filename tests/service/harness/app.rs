@@ -156,6 +156,12 @@ impl TestApp {
             .sum()
     }
 
+    /// Waits until the metric has this value.
+    pub async fn metric_is(&self, name: &str, value: f64) {
+        let what = format!("{name} is {value}");
+        eventually(&what, async || (self.metric(name, &[]).await == value).then_some(())).await;
+    }
+
     /// Everything in the topic.
     pub async fn records(&self) -> Vec<Record> {
         kafka::read_all(&self.brokers, &self.topic).await
