@@ -276,6 +276,13 @@ impl Metrics {
         self.notifications_dropped.get_or_create(&reason.labels()).inc_by(count as u64);
     }
 
+    /// How many notifications were dropped, for whatever reason.
+    pub fn dropped_total(&self) -> u64 {
+        let count =
+            |reason: Dropped| self.notifications_dropped.get_or_create(&reason.labels()).get();
+        Dropped::ALL.into_iter().map(count).sum()
+    }
+
     /// All metrics in the OpenMetrics text format.
     pub fn render(&self) -> String {
         let mut text = String::with_capacity(8 * 1024);
