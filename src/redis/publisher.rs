@@ -222,9 +222,9 @@ impl Replies {
 
 /// Without the arguments of the command, which Redis repeats when it does not know it.
 fn in_words(error: &ServerError) -> String {
-    let text = format!("{error:?}");
-    let text = text.split(", with args").next().unwrap_or_default();
-    format!("refused: {text}")
+    let details = error.details().unwrap_or_default();
+    let details = details.split(", with args").next().unwrap_or_default();
+    format!("refused: {} {details}", error.code())
 }
 
 async fn pipeline<'n>(

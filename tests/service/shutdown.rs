@@ -104,11 +104,8 @@ async fn load_balancers_get_the_time_that_is_set_to_notice() {
 
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
-    let mut app = TestApp::builder()
-        .set("shutdown.delay", "5s")
-        .set("shutdown.grace", "40s")
-        .start()
-        .await;
+    let mut app =
+        TestApp::builder().set("shutdown.delay", "5s").set("shutdown.grace", "40s").start().await;
 
     app.signal(Signal::SIGTERM);
     app.unready().await;
