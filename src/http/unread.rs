@@ -108,3 +108,55 @@ impl HttpBody for Watched {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use tokio::task::yield_now;
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    const LARGE: usize = SMALL as usize + 1;
+    const SOON: Duration = Duration::from_millis(5);
+
+    /// An answer of so many bytes, and the connection that it goes over.
+    fn answer(version: Version, bytes: usize) -> (Response, AbortHandle) {
+        let (cut, _) = AbortHandle::new_pair();
+        let response = Response::new(Body::from(vec![b'x'; bytes]));
+        (Unread::new(SOON, cut.clone()).watch(version, response, None), cut)
+    }
+
+    async fn is_cut(connection: &AbortHandle) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !connection.is_aborted() {
+            assert!(Instant::now() < deadline, "it is never cut");
+            yield_now().await;
+        }
+    }
+
+    /// However often some of it was taken: what is left keeps the whole.
+    #[tokio::test]
+    async fn an_answer_of_which_a_part_stays_ends_its_connection() {
+        for (version, bytes) in [(Version::HTTP_11, LARGE), (Version::HTTP_2, 1)] {
+            let (mut response, connection) = answer(version, bytes);
+            let mut left = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
+            drop(response);
+            let _ = left.split_to(bytes / 2);
+            is_cut(&connection).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_was_taken_ends_nothing_and_a_small_one_is_not_watched() {
+        let (response, taken) = answer(Version::HTTP_2, LARGE);
+        drop(response.into_body().collect().await.unwrap());
+        let (_unread, small) = answer(Version::HTTP_11, 1);
+        let (_never_taken, cut) = answer(Version::HTTP_2, 1);
+        is_cut(&cut).await;
+        // Both are older than the one that was cut.
+        sleep(SOON).await;
+        assert!(!taken.is_aborted());
+        assert!(!small.is_aborted());
+    }
+}
