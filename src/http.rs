@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod connection;
 pub mod docs;
 mod edge;
 mod events;
@@ -9,8 +10,10 @@ mod health;
 mod item;
 mod media;
 mod problem;
+mod quiet;
 mod routes;
 mod server;
+mod unread;
 
 use std::sync::Arc;
 use std::time::Duration;

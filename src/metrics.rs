@@ -114,10 +114,14 @@ pub struct Metrics {
     pub events: Family<EventOutcome, Counter>,
     /// Time from a record's submission to its delivery report.
     pub produce_duration: Histogram,
-    /// Bytes admitted and not yet answered by Kafka.
+    /// Bytes admitted and not yet answered by Kafka, and those of answers under way.
     pub in_flight: Gauge,
     /// The limit of the bytes in flight.
     pub in_flight_limit: Gauge,
+    /// Bytes of bodies that are not admitted yet.
+    pub arriving: Gauge,
+    /// The limit of the bytes that are not admitted yet.
+    pub arriving_limit: Gauge,
     /// Notifications that Redis took.
     pub notifications_published: Counter,
     /// Notifications that were dropped.
@@ -150,6 +154,8 @@ impl Metrics {
             produce_duration: durations(),
             in_flight: Gauge::default(),
             in_flight_limit: Gauge::default(),
+            arriving: Gauge::default(),
+            arriving_limit: Gauge::default(),
             notifications_published: Counter::default(),
             notifications_dropped: Family::default(),
             notify_queue: Gauge::default(),
@@ -162,6 +168,7 @@ impl Metrics {
         };
         metrics.register_http();
         metrics.register_publishing();
+        metrics.register_arriving();
         metrics.register_notifying();
         metrics.register_state();
         metrics
@@ -199,6 +206,22 @@ impl Metrics {
             "The most bytes in flight (publisher.max_in_flight_bytes)",
             Unit::Bytes,
             self.in_flight_limit.clone(),
+        );
+    }
+
+    fn register_arriving(&mut self) {
+        let registry = &mut self.registry;
+        registry.register_with_unit(
+            "arriving",
+            "Bytes of bodies that are not admitted yet",
+            Unit::Bytes,
+            self.arriving.clone(),
+        );
+        registry.register_with_unit(
+            "arriving_limit",
+            "The most bytes of bodies that are not admitted yet",
+            Unit::Bytes,
+            self.arriving_limit.clone(),
         );
     }
 
@@ -259,6 +282,13 @@ impl Metrics {
     /// Counts a dropped notification, or several.
     pub fn dropped(&self, reason: Dropped, count: usize) {
         self.notifications_dropped.get_or_create(&reason.labels()).inc_by(count as u64);
+    }
+
+    /// How many notifications were dropped, for whatever reason.
+    pub fn dropped_total(&self) -> u64 {
+        let count =
+            |reason: Dropped| self.notifications_dropped.get_or_create(&reason.labels()).get();
+        Dropped::ALL.into_iter().map(count).sum()
     }
 
     /// All metrics in the OpenMetrics text format.

@@ -147,9 +147,9 @@ impl Notifier {
         self.templates.is_empty()
     }
 
-    /// Sends what waits, until the deadline, and ends the workers. Returns how many
-    /// notifications were left; they are counted as dropped.
-    pub fn drain(&self, deadline: Instant) -> usize {
+    /// Sends what waits, until the deadline, and ends the workers. What is left then is counted
+    /// as dropped.
+    pub fn drain(&self, deadline: Instant) {
         for queue in &self.queues {
             queue.close(deadline);
         }
@@ -158,8 +158,6 @@ impl Notifier {
         {
             tracing::error!("the notifier's thread ended with a panic");
         }
-        let left = self.left.load(Ordering::Relaxed);
-        self.metrics.dropped(Dropped::ShuttingDown, left);
-        left
+        self.metrics.dropped(Dropped::ShuttingDown, self.left.load(Ordering::Relaxed));
     }
 }

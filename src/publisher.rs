@@ -2,8 +2,10 @@
 
 mod admission;
 mod batch;
+mod drain;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -29,6 +31,7 @@ pub struct DualPublisher {
     producer: Arc<Producer<Ticket>>,
     cluster: Cluster,
     answer_timeout: Duration,
+    reported: Arc<AtomicU64>,
     metrics: Arc<Metrics>,
 }
 
@@ -43,7 +46,12 @@ impl DualPublisher {
         metrics: &Arc<Metrics>,
     ) -> Result<Self, String> {
         show_at_zero(metrics);
-        let acknowledger = Acknowledger { notifier, metrics: Arc::clone(metrics) };
+        let reported = Arc::new(AtomicU64::new(0));
+        let acknowledger = Acknowledger {
+            notifier,
+            reported: Arc::clone(&reported),
+            metrics: Arc::clone(metrics),
+        };
         let producer =
             Producer::new(&settings.kafka, &settings.publisher, move |report, ticket| {
                 acknowledger.acknowledge(&report, &ticket);
@@ -54,6 +62,7 @@ impl DualPublisher {
             producer,
             cluster,
             answer_timeout: settings.http.request_timeout,
+            reported,
             metrics: Arc::clone(metrics),
         })
     }
@@ -106,6 +115,11 @@ impl DualPublisher {
         self.cluster.stop();
     }
 
+    /// How many records have had their report since the start.
+    pub fn reported(&self) -> u64 {
+        self.reported.load(Ordering::Relaxed)
+    }
+
     /// Waits until Kafka has answered for every record, and returns how many it had not
     /// answered for by the deadline.
     pub async fn flush(&self, deadline: Instant) -> usize {
@@ -132,6 +146,7 @@ fn record<'a>(event: &'a Event<'_>, trace: TraceContext<'a>) -> Record<'a> {
 /// What happens at a delivery report, on the producer's thread: it must not wait.
 struct Acknowledger {
     notifier: Arc<Notifier>,
+    reported: Arc<AtomicU64>,
     metrics: Arc<Metrics>,
 }
 
@@ -144,6 +159,7 @@ impl Acknowledger {
         {
             self.notifier.notify(&Notification { id, kind, source_type, source_id, cursor });
         }
+        self.reported.fetch_add(1, Ordering::Relaxed);
         ticket.settle(report.outcome);
     }
 }

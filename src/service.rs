@@ -1,8 +1,10 @@
 //! Wiring, and the ordered shutdown.
 
+mod tally;
+
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
@@ -16,9 +18,7 @@ use crate::notifier::{Announced, Broadcaster, Notifier};
 use crate::publisher::{Admission, DualPublisher};
 use crate::redis;
 use crate::settings::{self, Settings};
-
-/// What of the grace is kept for Kafka and notifications when connections do not end.
-const FOR_FLUSH_AND_DRAIN: Duration = Duration::from_secs(3);
+use tally::Tally;
 
 /// The sockets that the service answers on.
 pub struct Listeners {
@@ -160,20 +160,35 @@ impl Service {
         self.app.publisher.stop_watching();
         sleep(settings.delay).await;
         // Connections that do not end must not take the time of what they have already posted.
-        let for_the_rest = FOR_FLUSH_AND_DRAIN.min(settings.grace / 4);
-        stop.send_replace(Some(deadline - for_the_rest));
+        stop.send_replace(Some(started + settings.for_requests()));
+        let at_close = Tally::of(&self.app);
         let connections_cut = api.await.unwrap_or_default();
         let records_left = self.app.publisher.flush(deadline).await;
+        let records_flushed = Tally::of(&self.app).since(&at_close).records;
+        self.drain(deadline).await;
+        let since = Tally::of(&self.app).since(&at_close);
+        let (notifications_drained, notifications_left) = (since.sent, since.dropped);
+        tracing::info!(
+            connections_cut,
+            records_flushed,
+            records_left,
+            notifications_drained,
+            notifications_left,
+            took = ?started.elapsed(),
+            "stopped"
+        );
+    }
+
+    /// Ends the producer, and sends the notifications that wait.
+    async fn drain(&self, deadline: Instant) {
         let app = Arc::clone(&self.app);
         let notifier = Arc::clone(&self.notifier);
-        let notifications_left = tokio::task::spawn_blocking(move || {
+        let drain = tokio::task::spawn_blocking(move || {
             app.publisher.stop();
-            notifier.drain(deadline)
-        })
-        .await
-        .unwrap_or_default();
-        let took = started.elapsed();
-        tracing::info!(connections_cut, records_left, notifications_left, ?took, "stopped");
+            notifier.drain(deadline);
+        });
+        // A panic in there is told by its own thread.
+        let _ = drain.await;
     }
 }
 

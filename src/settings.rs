@@ -173,6 +173,17 @@ pub struct Shutdown {
     pub grace: Duration,
 }
 
+impl Shutdown {
+    /// The most that is kept of the grace for Kafka and notifications.
+    pub(crate) const FOR_FLUSH_AND_DRAIN: Duration = Duration::from_secs(3);
+
+    /// From the signal on, the time in which requests finish, however slow their clients are: what
+    /// they have posted needs the rest.
+    pub fn for_requests(&self) -> Duration {
+        self.grace - Self::FOR_FLUSH_AND_DRAIN.min(self.grace / 4)
+    }
+}
+
 impl Settings {
     /// Loads the settings from all layers, the last of which is `variables`.
     ///

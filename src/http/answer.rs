@@ -1,14 +1,15 @@
 //! From outcomes to answers: the only place that turns *stored*, *not stored* and *unknown*
 //! into statuses.
 
+use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use axum::response::Response;
 use serde::Serialize;
 
-use super::App;
 use super::item::{Item, items};
 use super::problem::{Kind, Problem};
+use super::{App, unread};
 use crate::cursor::Cursor;
 use crate::event::Event;
 use crate::kafka::{Outcome, Reason};
@@ -65,11 +66,10 @@ pub(super) fn batch(
 ) -> Result<Response, Problem> {
     let stored = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Stored(_))).count();
     if stored == outcomes.len() {
-        return Ok(all_stored(events, outcomes, minimal));
+        return Ok(all_stored(app, events, outcomes, minimal));
     }
     if stored > 0 {
-        let results = items(events, outcomes).collect();
-        return Ok(json(StatusCode::MULTI_STATUS, &Results { results }));
+        return Ok(results(app, StatusCode::MULTI_STATUS, events, outcomes));
     }
     let unknown = outcomes.iter().find_map(unknown_reason);
     let problem = match (unknown, outcomes.iter().find_map(not_stored_reason)) {
@@ -77,7 +77,8 @@ pub(super) fn batch(
         (None, Some(reason)) => not_stored(app, reason),
         (None, None) => not_stored(app, Reason::TooLarge),
     };
-    Err(problem.results(items(events, outcomes).map(Item::into_owned).collect()))
+    let results = items(events, outcomes).map(Item::into_owned).collect();
+    Err(problem.results(results, &app.admission))
 }
 
 fn unknown_reason(outcome: &Outcome) -> Option<Reason> {
@@ -99,14 +100,20 @@ fn not_stored_reason(outcome: &Outcome) -> Option<Reason> {
     }
 }
 
-fn all_stored(events: &[Event<'_>], outcomes: &[Outcome], minimal: bool) -> Response {
+fn all_stored(app: &App, events: &[Event<'_>], outcomes: &[Outcome], minimal: bool) -> Response {
     if !minimal {
-        return json(StatusCode::CREATED, &Results { results: items(events, outcomes).collect() });
+        return results(app, StatusCode::CREATED, events, outcomes);
     }
     let mut response = json(StatusCode::CREATED, &Minimal { stored: outcomes.len() });
     let applied = HeaderValue::from_static("return=minimal");
     response.headers_mut().insert("preference-applied", applied);
     response
+}
+
+/// What became of each event: as long as the batch has events, so in flight until it is read.
+fn results(app: &App, status: StatusCode, events: &[Event<'_>], outcomes: &[Outcome]) -> Response {
+    let body = to_json(&Results { results: items(events, outcomes).collect() });
+    of_json(status, unread::in_flight(&app.admission, body).into())
 }
 
 const UNKNOWN: &str = "The event was sent to Kafka and not acknowledged: it may be stored. \
@@ -139,8 +146,15 @@ pub(super) fn not_stored(app: &App, reason: Reason) -> Problem {
 
 /// An answer with a JSON body.
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = Response::new(body.into());
+    of_json(status, to_json(body).into())
+}
+
+fn to_json(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).unwrap_or_default()
+}
+
+fn of_json(status: StatusCode, body: Body) -> Response {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let media_type = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, media_type);

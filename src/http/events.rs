@@ -3,47 +3,46 @@
 use std::slice;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::App;
 use super::answer;
-use super::body::{self, Received};
+use super::body::{self, Posted, Received};
 use super::media::{self, Media};
 use super::problem::{Kind, Problem};
 use crate::event;
 
 /// Stores one event.
 pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Response {
-    let (headers, mut body) = body::split(request);
-    match store(&app, &headers, &mut body).await {
+    let (headers, mut posted) = body::split(request);
+    match store(&app, &headers, &mut posted).await {
         Ok(response) => response,
-        Err(problem) => refuse(problem, &headers, body).await,
+        Err(problem) => refuse(problem, &headers, posted).await,
     }
 }
 
 /// Stores a batch of events, or none of them when one is wrong.
 pub(super) async fn create_batch(State(app): State<Arc<App>>, request: Request) -> Response {
-    let (headers, mut body) = body::split(request);
-    match store_batch(&app, &headers, &mut body).await {
+    let (headers, mut posted) = body::split(request);
+    match store_batch(&app, &headers, &mut posted).await {
         Ok(response) => response,
-        Err(problem) => refuse(problem, &headers, body).await,
+        Err(problem) => refuse(problem, &headers, posted).await,
     }
 }
 
-async fn refuse(problem: Problem, headers: &HeaderMap, body: Body) -> Response {
+async fn refuse(problem: Problem, headers: &HeaderMap, posted: Posted) -> Response {
     if problem.kind != Kind::BodyTimeout {
-        body::linger(headers, body).await;
+        body::linger(headers, posted).await;
     }
     problem.into_response()
 }
 
-async fn store(app: &App, headers: &HeaderMap, body: &mut Body) -> Result<Response, Problem> {
+async fn store(app: &App, headers: &HeaderMap, posted: &mut Posted) -> Result<Response, Problem> {
     media::of_event(headers)?;
     let limit = app.max_body.min(app.limits.max_event + LENIENCE);
-    let Received { bytes, permit } = body::receive(app, body, limit).await?;
+    let Received { bytes, permit } = body::receive(app, posted, limit).await?;
     let event = event::parse_one(&bytes, &app.limits)?;
     let trace = media::trace(headers);
     let outcomes = app.publisher.publish(slice::from_ref(&event), trace, permit).await;
@@ -53,9 +52,13 @@ async fn store(app: &App, headers: &HeaderMap, body: &mut Body) -> Result<Respon
 /// How much white space around a single event is read before its size is judged.
 const LENIENCE: usize = 1024;
 
-async fn store_batch(app: &App, headers: &HeaderMap, body: &mut Body) -> Result<Response, Problem> {
+async fn store_batch(
+    app: &App,
+    headers: &HeaderMap,
+    posted: &mut Posted,
+) -> Result<Response, Problem> {
     let media = media::of_batch(headers)?;
-    let Received { bytes, permit } = body::receive(app, body, app.max_body).await?;
+    let Received { bytes, permit } = body::receive(app, posted, app.max_body).await?;
     let events = match media {
         Media::Json => event::parse_array(&bytes, &app.limits),
         Media::NdJson => event::parse_lines(&bytes, &app.limits),

@@ -6,8 +6,10 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::item::Item;
+use super::unread;
 use crate::event::{Fault, Rejection, RejectionKind};
 use crate::kafka::Reason;
+use crate::publisher::Admission;
 
 /// What can be wrong, by what the client can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +112,8 @@ struct More {
     reason: Option<&'static str>,
     id: Option<String>,
     results: Option<Vec<Item<'static>>>,
+    /// What the answer's bytes count against, when it is as long as a batch has events.
+    admission: Option<Admission>,
     retry_after: Option<u32>,
     allow: Option<&'static str>,
 }
@@ -164,7 +168,8 @@ impl Problem {
     }
 
     /// Says what became of each event of a batch.
-    pub(super) fn results(mut self, results: Vec<Item<'static>>) -> Self {
+    pub(super) fn results(mut self, results: Vec<Item<'static>>, admission: &Admission) -> Self {
+        self.more.admission = Some(admission.clone());
         self.more.results = Some(results);
         self
     }
@@ -206,7 +211,10 @@ impl Problem {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
         let body = serde_json::to_vec(&self.body(request_id)).unwrap_or_default();
-        *response.body_mut() = body.into();
+        *response.body_mut() = match &self.more.admission {
+            Some(admission) => unread::in_flight(admission, body).into(),
+            None => body.into(),
+        };
     }
 
     fn body<'a>(&'a self, request_id: &'a str) -> Body<'a> {

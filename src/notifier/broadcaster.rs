@@ -5,7 +5,7 @@ use tokio::sync::broadcast;
 
 use super::circuit::Failure;
 use super::queue::Batch;
-use crate::redis;
+use crate::redis::{self, Replies};
 
 /// A notification as a local subscriber gets it.
 #[derive(Clone, Debug)]
@@ -25,21 +25,24 @@ pub enum Broadcaster {
 }
 
 impl Broadcaster {
-    /// Sends the notifications from `range` of the batch; the count says how many were refused.
+    /// Sends the notifications from `range` of the batch. Those that are refused are an error
+    /// only when it is all of them.
     pub(super) async fn publish(
         &mut self,
         batch: &Batch,
         range: std::ops::Range<usize>,
-    ) -> Result<usize, Failure> {
+    ) -> Result<Replies, Failure> {
         let notifications = range.map(|index| batch.get(index));
         match self {
             Broadcaster::Redis(publisher) => {
                 let count = notifications.len();
                 let replies =
                     publisher.publish(notifications).await.map_err(Failure::Unreachable)?;
-                match replies.refusal {
-                    Some(error) if replies.refused == count => Err(Failure::Refused(error)),
-                    _ => Ok(replies.refused),
+                match replies {
+                    Replies { refused, refusal: Some(error) } if refused == count => {
+                        Err(Failure::Refused(error))
+                    }
+                    some => Ok(some),
                 }
             }
             Broadcaster::Local(subscribers) => {
@@ -50,7 +53,7 @@ impl Broadcaster {
                         payload: Bytes::copy_from_slice(payload),
                     });
                 }
-                Ok(0)
+                Ok(Replies::default())
             }
         }
     }

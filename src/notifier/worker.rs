@@ -11,6 +11,8 @@ use super::broadcaster::Broadcaster;
 use super::circuit::{Circuit, Failure};
 use super::queue::{Batch, Queue, Taken};
 use crate::metrics::{Dropped, Metrics};
+use crate::redis::Replies;
+use crate::telemetry;
 
 /// How long a worker is idle before it looks whether Redis is still there, so that `/readyz`
 /// knows it before the next notification has to find out.
@@ -112,19 +114,30 @@ impl Worker {
         }
     }
 
-    fn settle(&self, count: usize, sent: Result<usize, Failure>) {
+    fn settle(&self, count: usize, sent: Result<Replies, Failure>) {
         match sent {
-            Ok(refused) => {
+            Ok(Replies { refused, refusal }) => {
                 self.metrics.notifications_published.inc_by((count - refused) as u64);
                 self.metrics.dropped(Dropped::Refused, refused);
+                if let Some(error) = refusal {
+                    tell_refusal(refused, &error);
+                }
                 self.circuit.sent();
             }
             Err(failure) => {
+                if let Failure::Refused(error) = &failure {
+                    tell_refusal(count, error);
+                }
                 self.metrics.dropped(reason(&failure), count);
                 self.circuit.failed(failure);
             }
         }
     }
+}
+
+/// The circuit tells of a Redis that takes nothing. One that takes some keeps it closed.
+fn tell_refusal(refused: usize, error: &str) {
+    telemetry::warn_limited!(refused, "redis refuses notifications, which are dropped: {error}");
 }
 
 fn reason(failure: &Failure) -> Dropped {

@@ -1,12 +1,14 @@
 //! Admission: how many bytes may be in memory on their way to Kafka.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
+use super::drain::Drain;
 use crate::metrics::Metrics;
 use crate::settings;
 
@@ -14,8 +16,6 @@ use crate::settings;
 const RETRY_AFTER: std::ops::RangeInclusive<f64> = 1.0..=30.0;
 /// What a client is told when nothing has drained lately.
 const RETRY_AFTER_STALL: f64 = 5.0;
-/// Over how long the drain rate is measured, at the least.
-const RATE_WINDOW: Duration = Duration::from_secs(1);
 
 /// Hands out the bytes that may be in flight.
 #[derive(Clone)]
@@ -28,21 +28,18 @@ struct Shared {
     /// What large bodies may hold together while they arrive: half, so that however slowly they
     /// are sent, they leave room for all others.
     free_for_large: Semaphore,
+    /// What may be in memory beside the bytes in flight, of bodies that are not admitted yet: as
+    /// much again as large bodies may hold.
+    free_for_arriving: Semaphore,
+    /// Bytes that were charged when there was no room for them: what leaves next pays for them.
+    owed: AtomicUsize,
     limit: usize,
     timeout: Duration,
     drain: Mutex<Drain>,
     metrics: Arc<Metrics>,
 }
 
-/// Bytes that left, for the rate at which they do.
-struct Drain {
-    since: Instant,
-    bytes: usize,
-    /// Bytes a second in the window before.
-    rate: f64,
-}
-
-/// The bytes stayed at their limit for the whole admission timeout.
+/// There was no room: at once, or for the whole admission timeout where that is waited for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Full;
 
@@ -51,12 +48,12 @@ pub struct Permit {
     shared: Arc<Shared>,
     held: usize,
     held_as_large: usize,
+    held_as_arriving: usize,
 }
 
 impl Admission {
     /// Everything is free.
     pub fn new(publisher: &settings::Publisher, metrics: &Arc<Metrics>) -> Self {
-        metrics.in_flight_limit.set(publisher.max_in_flight_bytes as i64);
         Self::with(publisher.max_in_flight_bytes, publisher.admission_timeout, metrics)
     }
 
@@ -64,17 +61,22 @@ impl Admission {
         let shared = Shared {
             free: Semaphore::new(limit),
             free_for_large: Semaphore::new(limit / 2),
+            free_for_arriving: Semaphore::new(limit / 2),
+            owed: AtomicUsize::new(0),
             limit,
             timeout,
-            drain: Mutex::new(Drain { since: Instant::now(), bytes: 0, rate: 0.0 }),
+            drain: Mutex::new(Drain::starting(Instant::now())),
             metrics: Arc::clone(metrics),
         };
+        metrics.in_flight_limit.set(limit as i64);
+        metrics.arriving_limit.set((limit / 2) as i64);
         Admission { shared: Arc::new(shared) }
     }
 
     /// A permit for nothing yet.
     pub fn permit(&self) -> Permit {
-        Permit { shared: Arc::clone(&self.shared), held: 0, held_as_large: 0 }
+        let shared = Arc::clone(&self.shared);
+        Permit { shared, held: 0, held_as_large: 0, held_as_arriving: 0 }
     }
 
     /// In how many seconds a refused client should come back: when as much as fits has drained,
@@ -86,39 +88,90 @@ impl Admission {
     }
 }
 
+impl std::fmt::Debug for Admission {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Admission").finish_non_exhaustive()
+    }
+}
+
 impl Permit {
-    /// Reserves all bytes of a large body before it arrives. In one go: bodies that each hold a
-    /// part and wait for the rest would keep each other out.
+    /// Counts the bytes of a body that are in memory before it is admitted, unless it has room
+    /// reserved. Without waiting: what waits here is what must not pile up.
+    ///
+    /// # Errors
+    /// [`Full`] when too much has arrived that is not admitted.
+    pub fn arrive(&mut self, bytes: usize) -> Result<(), Full> {
+        if self.held_as_large > 0 {
+            return Ok(());
+        }
+        let more = bytes.min(self.shared.limit / 2).saturating_sub(self.held_as_arriving);
+        take(&self.shared.free_for_arriving, more)?;
+        self.held_as_arriving += more;
+        self.shared.metrics.arriving.inc_by(more as i64);
+        Ok(())
+    }
+
+    /// Reserves the first room of a large body. In one go: bodies that each hold a part and wait
+    /// for the rest would keep each other out.
     ///
     /// # Errors
     /// [`Full`] after the admission timeout.
     pub async fn reserve_large(&mut self, bytes: usize) -> Result<(), Full> {
         let bytes = bytes.min(self.shared.limit / 2);
-        acquire(&self.shared.free_for_large, bytes, self.shared.timeout).await?;
+        let deadline = Instant::now() + self.shared.timeout;
+        acquire(&self.shared.free_for_large, bytes, deadline).await?;
         self.held_as_large += bytes;
-        self.grow(bytes).await
+        self.grow(bytes, deadline).await?;
+        self.leave_arriving();
+        Ok(())
+    }
+
+    /// Makes the room of a large body as large as this, without waiting: it holds some, and
+    /// whoever holds room does not wait for more.
+    ///
+    /// # Errors
+    /// [`Full`] when there is not as much.
+    pub fn extend_large(&mut self, bytes: usize) -> Result<(), Full> {
+        let more = bytes.min(self.shared.limit / 2).saturating_sub(self.held_as_large);
+        take(&self.shared.free_for_large, more)?;
+        self.held_as_large += more;
+        self.grow_now(more)
     }
 
     /// Says how many bytes the body has, now that all of it is there.
     ///
     /// # Errors
-    /// [`Full`] after the admission timeout, when it is more than was reserved.
+    /// [`Full`] when it is more than was reserved: after the admission timeout, or at once when
+    /// too many bodies wait for room already.
     pub async fn settle(&mut self, bytes: usize) -> Result<(), Full> {
         self.shared.free_for_large.add_permits(std::mem::take(&mut self.held_as_large));
-        if bytes > self.held {
-            return self.grow(bytes - self.held).await;
+        match bytes.checked_sub(self.held) {
+            None => self.release(self.held - bytes),
+            Some(more) => {
+                if self.grow_now(more).is_err() {
+                    self.arrive(bytes)?;
+                    self.grow(more, Instant::now() + self.shared.timeout).await?;
+                }
+            }
         }
-        self.release(self.held - bytes);
+        self.leave_arriving();
         Ok(())
     }
 
     /// Adds bytes, after waiting for room when there is none. No permit needs more than there
     /// is: what goes beyond the limit counts as the limit.
-    async fn grow(&mut self, bytes: usize) -> Result<(), Full> {
-        let more = bytes.min(self.shared.limit - self.held);
-        acquire(&self.shared.free, more, self.shared.timeout).await?;
-        self.held += more;
-        self.shared.metrics.in_flight.inc_by(more as i64);
+    async fn grow(&mut self, bytes: usize, deadline: Instant) -> Result<(), Full> {
+        let more = self.fitting(bytes);
+        acquire(&self.shared.free, more, deadline).await?;
+        self.hold(more);
+        Ok(())
+    }
+
+    /// The same without waiting.
+    fn grow_now(&mut self, bytes: usize) -> Result<(), Full> {
+        let more = self.fitting(bytes);
+        take(&self.shared.free, more)?;
+        self.hold(more);
         Ok(())
     }
 
@@ -126,31 +179,74 @@ impl Permit {
     /// more: at the limit all would wait for each other. What is left out stays in proportion to
     /// the body, which was admitted.
     pub fn overdraw(&mut self, bytes: usize) {
-        let more = self.shared.free.forget_permits(bytes.min(self.shared.limit - self.held));
-        self.held += more;
-        self.shared.metrics.in_flight.inc_by(more as i64);
+        let more = self.shared.free.forget_permits(self.fitting(bytes));
+        self.hold(more);
+    }
+
+    /// Adds bytes that are in memory already, whether there is room for them or not. What there
+    /// is none for keeps others out until as much has left.
+    pub fn charge(&mut self, bytes: usize) {
+        let taken = self.shared.free.forget_permits(bytes);
+        self.shared.owed.fetch_add(bytes - taken, Ordering::AcqRel);
+        self.hold(bytes);
+    }
+
+    fn fitting(&self, bytes: usize) -> usize {
+        bytes.min(self.shared.limit.saturating_sub(self.held))
+    }
+
+    fn hold(&mut self, bytes: usize) {
+        self.held += bytes;
+        self.shared.metrics.in_flight.inc_by(bytes as i64);
     }
 
     fn release(&mut self, bytes: usize) {
         self.held -= bytes;
-        self.shared.free.add_permits(bytes);
+        let paid = self.shared.pay(bytes);
+        self.shared.free.add_permits(bytes - paid);
         self.shared.metrics.in_flight.dec_by(bytes as i64);
+    }
+
+    fn leave_arriving(&mut self) {
+        let bytes = std::mem::take(&mut self.held_as_arriving);
+        if bytes > 0 {
+            self.shared.free_for_arriving.add_permits(bytes);
+            self.shared.metrics.arriving.dec_by(bytes as i64);
+        }
     }
 }
 
-/// Takes permits, at once where there are some, else within the limit of time.
-async fn acquire(semaphore: &Semaphore, permits: usize, limit: Duration) -> Result<(), Full> {
-    // A semaphore counts in u32; the settings keep the limit below.
-    let permits = u32::try_from(permits).map_err(|_| Full)?;
-    let acquired = match semaphore.try_acquire_many(permits) {
-        Ok(acquired) => acquired,
-        Err(_) => timeout(limit, semaphore.acquire_many(permits))
-            .await
-            .map_err(|_| Full)?
-            .map_err(|_| Full)?,
-    };
-    acquired.forget();
+impl Shared {
+    /// How many of the bytes that leave are owed.
+    fn pay(&self, bytes: usize) -> usize {
+        if self.owed.load(Ordering::Acquire) == 0 {
+            return 0;
+        }
+        let pay = |owed: usize| Some(owed.saturating_sub(bytes));
+        let owed = self.owed.fetch_update(Ordering::AcqRel, Ordering::Acquire, pay);
+        owed.unwrap_or_default().min(bytes)
+    }
+}
+
+/// Takes permits that are there now.
+fn take(semaphore: &Semaphore, permits: usize) -> Result<(), Full> {
+    semaphore.try_acquire_many(count(permits)?).map_err(|_| Full)?.forget();
     Ok(())
+}
+
+/// Takes permits, at once where there are some, else by the deadline.
+async fn acquire(semaphore: &Semaphore, permits: usize, deadline: Instant) -> Result<(), Full> {
+    if take(semaphore, permits).is_ok() {
+        return Ok(());
+    }
+    let acquired = timeout_at(deadline.into(), semaphore.acquire_many(count(permits)?));
+    acquired.await.map_err(|_| Full)?.map_err(|_| Full)?.forget();
+    Ok(())
+}
+
+/// A semaphore counts in u32; the settings keep the limit below.
+fn count(permits: usize) -> Result<u32, Full> {
+    u32::try_from(permits).map_err(|_| Full)
 }
 
 impl std::ops::Drop for Permit {
@@ -158,28 +254,8 @@ impl std::ops::Drop for Permit {
         let held = self.held;
         self.release(held);
         self.shared.free_for_large.add_permits(self.held_as_large);
+        self.leave_arriving();
         self.shared.drain.lock().left(held, Instant::now());
-    }
-}
-
-impl Drain {
-    fn left(&mut self, bytes: usize, now: Instant) {
-        self.roll(now);
-        self.bytes += bytes;
-    }
-
-    fn rate(&mut self, now: Instant) -> f64 {
-        self.roll(now);
-        self.rate
-    }
-
-    fn roll(&mut self, now: Instant) {
-        let window = now.duration_since(self.since);
-        if window >= RATE_WINDOW {
-            self.rate = self.bytes as f64 / window.as_secs_f64();
-            self.bytes = 0;
-            self.since = now;
-        }
     }
 }
 
@@ -203,10 +279,10 @@ mod tests {
         let admission = admission(100, Duration::from_millis(1));
         let mut first = admission.permit();
         let mut second = admission.permit();
-        assert_eq!(first.grow(70).await, Ok(()));
-        assert_eq!(second.grow(40).await, Err(Full));
+        assert_eq!(first.settle(70).await, Ok(()));
+        assert_eq!(second.settle(40).await, Err(Full));
         drop(first);
-        assert_eq!(second.grow(40).await, Ok(()));
+        assert_eq!(second.settle(40).await, Ok(()));
         assert_eq!(admission.shared.metrics.in_flight.get(), 40);
     }
 
@@ -214,9 +290,9 @@ mod tests {
     async fn it_waits_for_room() {
         let admission = admission(100, Duration::from_secs(30));
         let mut first = admission.permit();
-        assert_eq!(first.grow(100).await, Ok(()));
+        assert_eq!(first.settle(100).await, Ok(()));
         let mut second = admission.permit();
-        let waiting = tokio::spawn(async move { second.grow(1).await });
+        let waiting = tokio::spawn(async move { second.settle(1).await });
         tokio::task::yield_now().await;
         drop(first);
         assert_eq!(waiting.await.unwrap(), Ok(()));
@@ -226,8 +302,8 @@ mod tests {
     async fn a_permit_never_needs_more_than_there_is() {
         let admission = admission(100, Duration::ZERO);
         let mut permit = admission.permit();
-        assert_eq!(permit.grow(80).await, Ok(()));
-        assert_eq!(permit.grow(80).await, Ok(()));
+        assert_eq!(permit.settle(80).await, Ok(()));
+        assert_eq!(permit.settle(160).await, Ok(()));
         drop(permit);
         assert_eq!(admission.shared.free.available_permits(), 100);
     }
@@ -245,14 +321,62 @@ mod tests {
         assert_eq!(admission.permit().reserve_large(20).await, Ok(()));
     }
 
-    #[test]
-    fn the_wait_follows_the_drain_rate() {
-        let start = Instant::now();
-        let second = Duration::from_secs(1);
-        let mut drain = Drain { since: start, bytes: 0, rate: 0.0 };
-        assert_eq!(drain.rate(start), 0.0);
-        drain.left(500, start);
-        assert_eq!(drain.rate(start + second), 500.0);
-        assert_eq!(drain.rate(start + second * 3), 0.0);
+    #[tokio::test]
+    async fn a_large_body_without_a_length_grows_at_once_or_not_at_all() {
+        let admission = admission(100, Duration::from_secs(30));
+        let mut first = admission.permit();
+        assert_eq!(first.reserve_large(20).await, Ok(()));
+        assert_eq!(first.extend_large(40), Ok(()));
+        let mut second = admission.permit();
+        assert_eq!(second.reserve_large(10).await, Ok(()));
+        assert_eq!(second.extend_large(20), Err(Full));
+        drop((first, second));
+        assert_eq!(admission.shared.metrics.in_flight.get(), 0);
+        assert_eq!(admission.shared.free_for_large.available_permits(), 50);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_admitted_has_a_bound_of_its_own() {
+        let admission = admission(100, Duration::ZERO);
+        let mut first = admission.permit();
+        assert_eq!(first.arrive(10), Ok(()));
+        assert_eq!(first.arrive(40), Ok(()));
+        let mut second = admission.permit();
+        assert_eq!(second.arrive(11), Err(Full));
+        assert_eq!(first.settle(60).await, Ok(()));
+        assert_eq!(admission.shared.metrics.arriving.get(), 0);
+        assert_eq!(second.arrive(11), Ok(()));
+        drop(second);
+        assert_eq!(admission.shared.free_for_arriving.available_permits(), 50);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_waits_for_room_counts_as_not_admitted() {
+        let admission = admission(100, Duration::from_secs(30));
+        let mut full = admission.permit();
+        assert_eq!(full.settle(100).await, Ok(()));
+        let mut waiting = admission.permit();
+        let waiting = tokio::spawn(async move { waiting.settle(50).await });
+        tokio::task::yield_now().await;
+        assert_eq!(admission.shared.metrics.arriving.get(), 50);
+        assert_eq!(admission.permit().settle(1).await, Err(Full));
+        drop(full);
+        assert_eq!(waiting.await.unwrap(), Ok(()));
+        assert_eq!(admission.shared.metrics.arriving.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_charged_beyond_the_limit_keeps_others_out_until_it_is_paid() {
+        let admission = admission(100, Duration::ZERO);
+        let mut body = admission.permit();
+        assert_eq!(body.settle(90).await, Ok(()));
+        let mut answer = admission.permit();
+        answer.charge(30);
+        assert_eq!(admission.shared.metrics.in_flight.get(), 120);
+        drop(body);
+        assert_eq!(admission.permit().settle(71).await, Err(Full));
+        assert_eq!(admission.permit().settle(70).await, Ok(()));
+        drop(answer);
+        assert_eq!(admission.shared.free.available_permits(), 100);
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use deadpool_redis::redis::aio::ConnectionLike;
 use deadpool_redis::redis::io::tcp::TcpSettings;
 use deadpool_redis::redis::{
-    AsyncConnectionConfig, Cmd, IntoConnectionInfo, Pipeline, RedisError, RedisResult, Value,
+    AsyncConnectionConfig, Cmd, IntoConnectionInfo, Pipeline, RedisError, RedisResult, ServerError,
+    Value,
 };
 use deadpool_redis::{PoolConfig, PoolError, Runtime, Timeouts, cluster};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -212,11 +213,18 @@ impl Replies {
         for reply in replies {
             if let Value::ServerError(error) = reply {
                 self.refused += 1;
-                self.refusal.get_or_insert_with(|| format!("refused: {error:?}"));
+                self.refusal.get_or_insert_with(|| in_words(&error));
             }
         }
         self
     }
+}
+
+/// Without the arguments of the command, which Redis repeats when it does not know it.
+fn in_words(error: &ServerError) -> String {
+    let details = error.details().unwrap_or_default();
+    let details = details.split(", with args").next().unwrap_or_default();
+    format!("refused: {} {details}", error.code())
 }
 
 async fn pipeline<'n>(

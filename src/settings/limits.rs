@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Settings;
 use super::entries::{Entries, Key};
+use super::{Settings, Shutdown};
 
 /// Reports each pair of settings that contradict each other.
 pub(super) fn check(settings: &Settings, entries: &Entries, problems: &mut Vec<String>) {
@@ -31,7 +31,8 @@ impl Limits<'_> {
             ("kafka.message_timeout", kafka.message_timeout),
             ("publisher.admission_timeout", admission),
         ];
-        self.longer("http.request_timeout", http.request_timeout, &parts)
+        let fits = http.request_timeout > total(&parts);
+        (!fits).then(|| self.too_short("http.request_timeout", &parts, ""))
     }
 
     fn grace_outlives_requests(&self) -> Option<String> {
@@ -39,9 +40,11 @@ impl Limits<'_> {
         let parts = [
             ("shutdown.delay", shutdown.delay),
             ("http.body_timeout", http.body_timeout),
+            ("publisher.admission_timeout", self.settings.publisher.admission_timeout),
             ("http.request_timeout", http.request_timeout),
         ];
-        self.longer("shutdown.grace", shutdown.grace, &parts)
+        let fits = shutdown.for_requests() > total(&parts);
+        (!fits).then(|| self.too_short("shutdown.grace", &parts, &Self::kept_of_grace(&parts)))
     }
 
     fn event_fits_body(&self) -> Option<String> {
@@ -63,17 +66,20 @@ impl Limits<'_> {
         })
     }
 
-    fn longer(&self, name: &str, total: Duration, parts: &[(&str, Duration)]) -> Option<String> {
-        let sum = parts.iter().map(|(_, part)| *part).sum();
-        (total <= sum).then(|| {
-            let parts: Vec<_> = parts.iter().map(|(name, _)| self.describe(name)).collect();
-            format!(
-                "{}: too short; it must be longer than {}, together {}; raise it or lower those",
-                self.describe(name),
-                parts.join(" and "),
-                humantime::format_duration(sum),
-            )
-        })
+    /// What the grace needs beyond its parts, so that they fit what is left for requests.
+    fn kept_of_grace(parts: &[(&str, Duration)]) -> String {
+        let kept = Shutdown::FOR_FLUSH_AND_DRAIN.min(total(parts) / 3);
+        format!(", and {} ms to flush and drain", kept.as_millis())
+    }
+
+    fn too_short(&self, name: &str, parts: &[(&str, Duration)], more: &str) -> String {
+        let names: Vec<_> = parts.iter().map(|(name, _)| self.describe(name)).collect();
+        format!(
+            "{}: too short; it must be longer than {}, together {}{more}; raise it or lower those",
+            self.describe(name),
+            names.join(" and "),
+            humantime::format_duration(total(parts)),
+        )
     }
 
     fn larger(&self, small: &str, large: &str) -> String {
@@ -84,4 +90,8 @@ impl Limits<'_> {
     fn describe(&self, path: &str) -> String {
         self.entries.describe(&Key::from_path(path))
     }
+}
+
+fn total(parts: &[(&str, Duration)]) -> Duration {
+    parts.iter().map(|(_, part)| *part).sum()
 }

@@ -163,6 +163,12 @@ impl TestApp {
             .sum()
     }
 
+    /// Waits until the metric has this value.
+    pub async fn metric_is(&self, name: &str, value: f64) {
+        let what = format!("{name} is {value}");
+        eventually(&what, async || (self.metric(name, &[]).await == value).then_some(())).await;
+    }
+
     /// Everything in the topic.
     pub async fn records(&self) -> Vec<Record> {
         kafka::read_all(&self.brokers, &self.topic).await
@@ -175,6 +181,26 @@ impl TestApp {
     /// The status, once it has ended.
     pub fn exited(&mut self) -> Option<ExitStatus> {
         self.process.child().try_wait().expect("a child of ours")
+    }
+
+    /// Waits until no connection is taken any more.
+    pub async fn listener_closes(&self) {
+        let connect = async || std::net::TcpStream::connect(&self.client.address).err();
+        eventually("the listener is closed", connect).await;
+    }
+
+    /// What the last line of the log counts, in its order: connections cut, records flushed and
+    /// left, notifications drained and left.
+    pub async fn last_numbers(&self) -> Value {
+        let line = self.logged("stopped").await;
+        let fields = [
+            "connections_cut",
+            "records_flushed",
+            "records_left",
+            "notifications_drained",
+            "notifications_left",
+        ];
+        fields.into_iter().map(|field| line[field].clone()).collect()
     }
 
     pub async fn wait(&mut self, limit: Duration) -> ExitStatus {

@@ -10,6 +10,7 @@ pub mod client;
 pub mod kafka;
 pub mod openapi;
 pub mod process;
+pub mod raw;
 pub mod redis;
 
 use std::time::{Duration, Instant};

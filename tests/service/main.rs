@@ -12,6 +12,7 @@ mod contract;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod health;
+mod http2;
 mod ingest;
 mod kafka_faults;
 mod limits;
@@ -21,4 +22,5 @@ mod protocol;
 mod redis_faults;
 mod refusals;
 mod shutdown;
+mod slow_clients;
 mod topic_limits;

@@ -134,6 +134,34 @@ async fn a_redis_that_refuses_is_reported_and_changes_no_answer() {
 }
 
 #[tokio::test]
+async fn a_redis_that_refuses_some_is_told_in_its_words_and_without_the_notification() {
+    let rights = ["--user", "default", "on", "nopass", "~*", "&events:open:i", "+@all"];
+    let mut redis = RedisServer::with(&rights);
+    redis.start().await;
+    let app = app_with(&redis).await;
+
+    let batch = json!([event("open", 1), event("s3cret", 2), event("open", 3)]);
+    assert_eq!(app.client.batch(batch).await.status, 201);
+
+    let line = app.logged("redis refuses notifications").await;
+    assert!(line["message"].as_str().unwrap().contains("NOPERM"), "{line}");
+    assert_eq!((&line["level"], &line["refused"]), (&json!("WARN"), &json!(1)));
+    assert!(!app.log().join("\n").contains("s3cret"), "{line}");
+}
+
+#[tokio::test]
+async fn a_redis_that_does_not_know_the_command_does_not_bring_it_into_the_log() {
+    let mut redis = RedisServer::with(&["--rename-command", "PUBLISH", "HIDDEN"]);
+    redis.start().await;
+    let app = app_with(&redis).await;
+
+    assert_eq!(app.client.event(event("s3cret", 1)).await.status, 201);
+
+    app.logged("redis refuses notifications").await;
+    assert!(!app.log().join("\n").contains("s3cret"), "{:?}", app.log());
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_reported_and_not_shown() {
     let mut redis = RedisServer::with(&["--requirepass", "right"]);
     redis.start().await;

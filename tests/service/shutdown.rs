@@ -7,6 +7,7 @@ use rdkafka::mocking::MockCluster;
 use serde_json::json;
 
 use crate::harness::kafka::read_all;
+use crate::harness::raw::Raw;
 use crate::harness::{RedisServer, TestApp, eventually};
 
 fn event(id: &str) -> serde_json::Value {
@@ -21,9 +22,7 @@ async fn both_signals_end_an_idle_service_with_success() {
         let mut app = TestApp::start().await;
         app.signal(signal);
         assert_eq!(app.wait(LIMIT).await.code(), Some(0));
-        let last = app.logged("stopped").await;
-        assert_eq!((&last["records_left"], &last["notifications_left"]), (&json!(0), &json!(0)));
-        assert_eq!(last["connections_cut"], 0);
+        assert_eq!(app.last_numbers().await, json!([0, 0, 0, 0, 0]));
     }
 }
 
@@ -80,14 +79,12 @@ async fn a_request_under_way_is_answered_while_new_ones_are_not_taken() {
 
     app.signal(Signal::SIGTERM);
 
-    eventually("the listener is closed", async || {
-        std::net::TcpStream::connect(&app.client.address).err()
-    })
-    .await;
+    app.listener_closes().await;
     let readiness = app.admin.get("/readyz").await;
     assert_eq!((readiness.status, &readiness.json()["shutting_down"]), (503, &json!(true)));
     assert_eq!(under_way.await.unwrap().status, 201);
     assert_eq!(app.wait(LIMIT).await.code(), Some(0));
+    assert_eq!(app.last_numbers().await, json!([0, 1, 0, 1, 0]));
     kafka.broker_round_trip_time(1, Duration::ZERO).unwrap();
     assert_eq!(read_all(&app.brokers, &app.topic).await.len(), 2);
 }
@@ -107,7 +104,8 @@ async fn load_balancers_get_the_time_that_is_set_to_notice() {
 
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
-    let mut app = TestApp::builder().set("shutdown.delay", "5s").start().await;
+    let mut app =
+        TestApp::builder().set("shutdown.delay", "5s").set("shutdown.grace", "40s").start().await;
 
     app.signal(Signal::SIGTERM);
     app.unready().await;
@@ -133,7 +131,7 @@ async fn a_redis_that_does_not_answer_cannot_stretch_the_grace() {
         .set("kafka.message_timeout", "2s")
         .set("http.request_timeout", "4s")
         .set("http.body_timeout", "1s")
-        .set("shutdown.grace", "6s")
+        .set("shutdown.grace", "9s")
         .start()
         .await;
     redis.freeze();
@@ -143,5 +141,67 @@ async fn a_redis_that_does_not_answer_cannot_stretch_the_grace() {
     app.signal(Signal::SIGTERM);
 
     assert_eq!(app.wait(LIMIT).await.code(), Some(0));
-    assert_eq!(app.logged("stopped").await["notifications_left"], 100);
+    assert_eq!(app.last_numbers().await, json!([0, 0, 0, 0, 100]));
+}
+
+#[tokio::test]
+async fn notifications_that_wait_are_sent_before_the_end() {
+    let mut redis = RedisServer::new();
+    redis.start().await;
+    let mut app = TestApp::builder()
+        .set("redis.url", redis.url())
+        .set("redis.response_timeout", "60s")
+        .start()
+        .await;
+    redis.freeze();
+    let batch = json!((0..100).map(|id| event(&id.to_string())).collect::<Vec<_>>());
+    assert_eq!(app.client.batch(batch).await.status, 201);
+
+    app.signal(Signal::SIGTERM);
+    app.listener_closes().await;
+    redis.thaw();
+
+    assert_eq!(app.wait(LIMIT).await.code(), Some(0));
+    assert_eq!(app.last_numbers().await, json!([0, 0, 0, 100, 0]));
+}
+
+#[tokio::test]
+async fn notifications_that_redis_never_got_are_told_however_they_were_lost() {
+    let kafka = MockCluster::new(1).unwrap();
+    kafka.create_topic("slow", 1, 1).unwrap();
+    let mut app = TestApp::builder()
+        .brokers(&kafka.bootstrap_servers())
+        .topic("slow")
+        .set("redis.url", "redis://127.0.0.1:1")
+        .start()
+        .await;
+    app.metric_is("dual_stream_notify_circuit_open", 1.0).await;
+    kafka.broker_round_trip_time(1, Duration::from_secs(2)).unwrap();
+    let http = app.client.clone();
+    let under_way = tokio::spawn(async move { http.event(event("under way")).await });
+    eventually("it is in flight", async || {
+        (app.metric("dual_stream_in_flight_bytes", &[]).await > 0.0).then_some(())
+    })
+    .await;
+
+    app.signal(Signal::SIGTERM);
+
+    assert_eq!(under_way.await.unwrap().status, 201);
+    assert_eq!(app.wait(LIMIT).await.code(), Some(0));
+    assert_eq!(app.last_numbers().await, json!([0, 1, 0, 0, 1]));
+}
+
+#[tokio::test]
+async fn a_body_that_stopped_midway_is_answered_before_the_end() {
+    let mut app = TestApp::builder().set("http.body_timeout", "2s").start().await;
+    let mut raw = Raw::post(&app.client.address, "/events", "Content-Length: 100").await;
+    raw.send("{").await;
+    app.metric_is("dual_stream_arriving_bytes", 1.0).await;
+
+    app.signal(Signal::SIGTERM);
+
+    let answer = raw.read_to_end().await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert_eq!(app.wait(LIMIT).await.code(), Some(0));
+    assert_eq!(app.last_numbers().await[0], 0);
 }

@@ -14,13 +14,15 @@ fn a_request_outlives_admission_and_kafka() {
 #[test]
 fn the_grace_outlives_a_request_that_has_just_begun() {
     assert_eq!(
-        given().setting("shutdown.delay", "6s").refused(),
+        given().setting("shutdown.delay", "2s").refused(),
         "shutdown.grace = \"29s\" (default): too short; it must be longer than \
-         shutdown.delay = \"6s\" (from the variable DUAL_STREAM__SHUTDOWN__DELAY) and \
-         http.body_timeout = \"10s\" (default) and http.request_timeout = \"13s\" (default), \
-         together 29s; raise it or lower those"
+         shutdown.delay = \"2s\" (from the variable DUAL_STREAM__SHUTDOWN__DELAY) and \
+         http.body_timeout = \"10s\" (default) and \
+         publisher.admission_timeout = \"1s\" (default) and \
+         http.request_timeout = \"13s\" (default), \
+         together 26s, and 3000 ms to flush and drain; raise it or lower those"
     );
-    given().setting("shutdown.delay", "5999ms").settings();
+    given().setting("shutdown.delay", "1999ms").settings();
 }
 
 #[test]
