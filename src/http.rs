@@ -28,7 +28,7 @@ pub use edge::Edge;
 pub use health::Health;
 pub use problem::{KINDS as PROBLEMS, Kind as ProblemKind};
 pub use routes::{ADMIN as ADMIN_ROUTES, API as API_ROUTES, Route};
-pub use server::{Server, Stop};
+pub use server::{Phase, Server, Stop};
 
 use crate::event;
 use crate::metrics::{self, Metrics};

@@ -76,7 +76,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
 fn serve(settings: Settings) -> Result<ExitCode, String> {
     telemetry::init(&settings.log)?;
     runtime()?.block_on(async {
-        let listeners = Listeners::bind(&settings).await?;
+        let listeners = Listeners::bind(&settings)?;
         service::run(settings, Announce::Redis, listeners, shutdown()?).await
     })?;
     Ok(ExitCode::SUCCESS)
@@ -91,7 +91,7 @@ fn develop(mut settings: Settings) -> Result<ExitCode, String> {
     // What is set for a real cluster, TLS for one, would keep the mock out of reach.
     settings.kafka.options.clear();
     runtime()?.block_on(async {
-        let listeners = Listeners::bind(&settings).await?;
+        let listeners = Listeners::bind(&settings)?;
         let (announce, announced) = broadcast::channel(dev::SHOWN_AT_ONCE);
         println!("{}", dev::greeting(&settings, &listeners));
         tokio::spawn(dev::show(announced));

@@ -1,10 +1,10 @@
 //! Wiring, and the ordered shutdown.
 
+mod listeners;
 mod tally;
 
-use std::io::ErrorKind;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
@@ -12,56 +12,18 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::event::Limits;
-use crate::http::{self, App, Edge, Health, Server, Stop};
+use crate::http::{self, App, Edge, Health, Phase, Server};
 use crate::metrics::Metrics;
 use crate::notifier::{Announced, Broadcaster, Notifier};
 use crate::publisher::{Admission, DualPublisher};
 use crate::redis;
 use crate::settings::{self, Settings};
+pub use listeners::Listeners;
 use tally::Tally;
 
-/// The sockets that the service answers on.
-pub struct Listeners {
-    /// The API.
-    pub http: TcpListener,
-    /// Metrics and health.
-    pub admin: TcpListener,
-}
-
-impl Listeners {
-    /// Binds both.
-    ///
-    /// # Errors
-    /// An address that cannot be bound, with the setting that names it.
-    pub async fn bind(settings: &Settings) -> Result<Self, String> {
-        Ok(Listeners {
-            http: bind("http.listen", settings.http.listen).await?,
-            admin: bind("admin.listen", settings.admin.listen).await?,
-        })
-    }
-
-    /// Says where the service answers, once it does.
-    fn tell(&self) {
-        let address = |listener: &TcpListener| {
-            listener.local_addr().map(|address| address.to_string()).unwrap_or_default()
-        };
-        let (http, admin) = (address(&self.http), address(&self.admin));
-        tracing::info!(version = env!("CARGO_PKG_VERSION"), http, admin, "listening");
-    }
-}
-
-async fn bind(setting: &str, address: std::net::SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).await.map_err(|error| {
-        let variable = format!("DUAL_STREAM__{}", setting.replace('.', "__").to_uppercase());
-        let mend = match error.kind() {
-            ErrorKind::AddrInUse => "stop what listens there, or choose another address",
-            ErrorKind::AddrNotAvailable => "this machine has no such address; choose another",
-            ErrorKind::PermissionDenied => "choose a port above 1023",
-            _ => "choose another address",
-        };
-        format!("{setting} = \"{address}\": {error}; {mend} with {variable}")
-    })
-}
+/// How long open connections are served after the last new one: busy ones get an answer that is
+/// their last much sooner.
+const FAREWELL: Duration = Duration::from_millis(300);
 
 /// Where notifications go.
 pub enum Announce {
@@ -82,19 +44,22 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), String> {
     let service = Service::start(&settings, announce)?;
-    let (stop, stopped) = watch::channel(None);
+    let (stop, stopped) = watch::channel(Phase::Serving);
     let api = http::api(Arc::clone(&service.app), &settings.http.cors_origins);
     let admin = http::admin(Arc::clone(&service.app));
     listeners.tell();
-    let api = service.serve(listeners.http, (api, &http::API_ROUTES[..]), &settings.http, stopped);
+    let api = (api, &http::API_ROUTES[..]);
+    let api = Server { farewell: FAREWELL, ..service.server(listeners.http, api, &settings.http) };
+    let api = tokio::spawn(api.run(stopped));
     // The admin listener answers until the end, so that the shutdown can be watched.
-    let (stop_admin, admin_stopped) = watch::channel(None);
+    let (stop_admin, admin_stopped) = watch::channel(Phase::Serving);
     let admin = (admin, &http::ADMIN_ROUTES[..]);
-    let admin = service.serve(listeners.admin, admin, &settings.http, admin_stopped);
+    let admin = service.server(listeners.admin, admin, &settings.http);
+    let admin = tokio::spawn(admin.run(admin_stopped));
 
     shutdown.await;
     service.shut_down(&settings.shutdown, &stop, api).await;
-    stop_admin.send_replace(Some(Instant::now()));
+    stop_admin.send_replace(Phase::Stopping(Instant::now()));
     let _ = admin.await;
     Ok(())
 }
@@ -126,23 +91,22 @@ impl Service {
         Ok(Service { app: Arc::new(app), notifier })
     }
 
-    fn serve(
+    fn server(
         &self,
         listener: TcpListener,
         (router, routes): (axum::Router, &'static [http::Route]),
         http: &settings::Http,
-        stop: Stop,
-    ) -> JoinHandle<usize> {
+    ) -> Server {
         let metrics = Arc::clone(&self.app.metrics);
-        let server = Server {
+        Server {
             listener,
             edge: Edge::new(router, routes, Arc::clone(&metrics)),
             max_connections: http.max_connections,
             idle_timeout: http.idle_timeout,
             write_timeout: http.write_timeout,
+            farewell: Duration::ZERO,
             metrics,
-        };
-        tokio::spawn(server.run(stop))
+        }
     }
 
     /// Not ready, stop accepting, finish requests, flush Kafka, drain notifications: each step
@@ -150,7 +114,7 @@ impl Service {
     async fn shut_down(
         self,
         settings: &settings::Shutdown,
-        stop: &watch::Sender<Option<Instant>>,
+        stop: &watch::Sender<Phase>,
         api: JoinHandle<usize>,
     ) {
         let started = Instant::now();
@@ -158,9 +122,10 @@ impl Service {
         tracing::info!(grace = ?settings.grace, "shutting down");
         self.app.health.shut_down();
         self.app.publisher.stop_watching();
+        stop.send_replace(Phase::Leaving);
         sleep(settings.delay).await;
         // Connections that do not end must not take the time of what they have already posted.
-        stop.send_replace(Some(started + settings.for_requests()));
+        stop.send_replace(Phase::Stopping(started + settings.for_requests()));
         let at_close = Tally::of(&self.app);
         let connections_cut = api.await.unwrap_or_default();
         let records_left = self.app.publisher.flush(deadline).await;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
-use dual_stream::http::{Edge, Server};
+use dual_stream::http::{Edge, Phase, Server};
 use dual_stream::metrics::Metrics;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -24,9 +24,10 @@ async fn a_panic_in_a_handler_is_an_internal_problem() {
         max_connections: 10,
         idle_timeout: Duration::from_secs(5),
         write_timeout: Duration::from_secs(5),
+        farewell: Duration::ZERO,
         metrics,
     };
-    let (stop, stopped) = watch::channel(None);
+    let (stop, stopped) = watch::channel(Phase::Serving);
     let server = tokio::spawn(server.run(stopped));
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
 
@@ -40,7 +41,7 @@ async fn a_panic_in_a_handler_is_an_internal_problem() {
     assert_eq!(problem["type"], "/docs/problems#internal");
     assert_eq!(fine.status(), 200);
     drop(client);
-    stop.send_replace(Some(Instant::now() + Duration::from_secs(5)));
+    stop.send_replace(Phase::Stopping(Instant::now() + Duration::from_secs(5)));
     assert_eq!(server.await.unwrap(), 0);
 }
 

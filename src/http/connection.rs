@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::BoxError;
-use axum::http::Request;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request, Version};
 use axum::response::Response;
 use futures_util::future::{AbortHandle, Abortable, Aborted};
 use hyper::body::Incoming;
@@ -15,12 +16,12 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::Watcher;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 
 use super::Edge;
 use super::quiet::Quiet;
-use super::server::{Stop, stopped};
+use super::server::{Phase, Stop, stopped};
 use super::unread::Unread;
 use crate::metrics::Metrics;
 
@@ -44,6 +45,7 @@ pub(super) struct Connection {
     pub(super) edge: Edge,
     pub(super) idle_timeout: Duration,
     pub(super) write_timeout: Duration,
+    pub(super) farewell: Duration,
     pub(super) open: Open,
 }
 
@@ -56,7 +58,7 @@ pub(super) struct Open {
 impl Connection {
     /// Serves it until it ends, or is told to stop and has answered what was under way.
     pub(super) async fn serve(self, watcher: Watcher, stop: Stop) {
-        let Some(is_http1) = self.begins_as_http1(stop).await else { return };
+        let Some(is_http1) = self.begins_as_http1(stop.clone()).await else { return };
         if let Err(error) = self.stream.set_nodelay(true) {
             tracing::debug!("cannot turn Nagle's algorithm off: {error}");
         }
@@ -67,6 +69,7 @@ impl Connection {
             edge: self.edge,
             unread: Unread::new(self.write_timeout, cut),
             quiet: quiet.clone(),
+            stop,
         };
         let mut stream = Box::pin(TimeoutStream::new(self.stream));
         stream.as_mut().set_write_timeout_pinned(Some(self.write_timeout));
@@ -87,12 +90,16 @@ impl Connection {
     /// Waits for its first bytes, with which hyper's timers start. None: none come.
     async fn begins_as_http1(&self, mut stop: Stop) -> Option<bool> {
         let mut first = [0; HTTP2.len()];
+        let is_late = async {
+            stopped(&mut stop).await;
+            sleep(self.farewell).await;
+        };
         tokio::select! {
             read = timeout(self.idle_timeout, self.stream.peek(&mut first)) => {
                 let length = read.ok()?.ok()?;
                 Some(!HTTP2.starts_with(&first[..length]))
             }
-            _ = stopped(&mut stop) => None,
+            () = is_late => None,
         }
     }
 }
@@ -103,13 +110,17 @@ struct Requests {
     edge: Edge,
     unread: Unread,
     quiet: Option<Quiet>,
+    stop: Stop,
 }
 
 impl Requests {
     async fn answer(self, request: Request<Incoming>) -> Result<Response, Infallible> {
         let version = request.version();
         let under_way = self.quiet.as_ref().map(Quiet::request);
-        let response = self.edge.handle(request).await?;
+        let mut response = self.edge.handle(request).await?;
+        if version != Version::HTTP_2 && *self.stop.borrow() != Phase::Serving {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         Ok(self.unread.watch(version, response, under_way))
     }
 }

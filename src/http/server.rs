@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{sleep, timeout_at};
+use tokio::time::{sleep, timeout, timeout_at};
 
 use super::Edge;
 use super::connection::{Connection, Open};
@@ -16,8 +17,19 @@ use crate::telemetry;
 /// How long accepting pauses when the system has no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Tells servers to stop: once set, the time by which the last request should be answered.
-pub type Stop = watch::Receiver<Option<Instant>>;
+/// What a server is told of the service's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// There is none in sight.
+    Serving,
+    /// Clients are asked to go elsewhere: every answer is the last of its connection.
+    Leaving,
+    /// No new connections; by this time the last request should be answered.
+    Stopping(Instant),
+}
+
+/// Tells servers, and their connections, when to stop.
+pub type Stop = watch::Receiver<Phase>;
 
 /// A listener and what it serves.
 pub struct Server {
@@ -31,6 +43,9 @@ pub struct Server {
     pub idle_timeout: Duration,
     /// How long a client may leave its answer unread; for the whole of it a few times that.
     pub write_timeout: Duration,
+    /// How long connections are still served once there are no new ones. A client that posts in
+    /// the moment in which its idle connection is closed has no answer, and cannot tell why.
+    pub farewell: Duration,
     /// The service's metrics.
     pub metrics: Arc<Metrics>,
 }
@@ -38,22 +53,28 @@ pub struct Server {
 impl Server {
     /// Serves until told to stop, then lets the requests under way finish. Returns how many
     /// connections had not finished by the deadline; they are cut.
-    pub async fn run(self, mut stop: Stop) -> usize {
+    pub async fn run(self, stop: Stop) -> usize {
         let graceful = GracefulShutdown::new();
         let slots = Arc::new(Semaphore::new(self.max_connections));
+        let serve = |accepted: Option<(TcpStream, OwnedSemaphorePermit)>| {
+            let Some((stream, slot)) = accepted else { return };
+            let connection = self.connection(stream, slot);
+            tokio::spawn(connection.serve(graceful.watcher(), stop.clone()));
+        };
+        let mut told = stop.clone();
         let deadline = loop {
             tokio::select! {
                 biased;
-                deadline = stopped(&mut stop) => break deadline,
-                connection = self.accept(&slots) => {
-                    if let Some((stream, slot)) = connection {
-                        let connection = self.connection(stream, slot);
-                        tokio::spawn(connection.serve(graceful.watcher(), stop.clone()));
-                    }
-                }
+                deadline = stopped(&mut told) => break deadline,
+                accepted = self.accept(&slots) => serve(accepted),
             }
         };
+        // The system has taken these already, and may have told their clients so.
+        while let Some(accepted) = self.accept(&slots).now_or_never() {
+            serve(accepted);
+        }
         drop(self.listener);
+        Self::farewell(self.max_connections, self.farewell, &slots).await;
         let finished = timeout_at(deadline.into(), graceful.shutdown()).await;
         if finished.is_ok() { 0 } else { self.max_connections - slots.available_permits() }
     }
@@ -70,12 +91,19 @@ impl Server {
         }
     }
 
+    /// Waits until all connections have had their last answer, but not for idle ones.
+    async fn farewell(max_connections: usize, farewell: Duration, slots: &Semaphore) {
+        let all = u32::try_from(max_connections).unwrap_or(u32::MAX);
+        let _ = timeout(farewell, slots.acquire_many(all)).await;
+    }
+
     fn connection(&self, stream: TcpStream, slot: OwnedSemaphorePermit) -> Connection {
         Connection {
             stream,
             edge: self.edge.clone(),
             idle_timeout: self.idle_timeout,
             write_timeout: self.write_timeout,
+            farewell: self.farewell,
             open: Open::count(slot, Arc::clone(&self.metrics)),
         }
     }
@@ -83,9 +111,10 @@ impl Server {
 
 /// Waits until told to stop, and says by when.
 pub(super) async fn stopped(stop: &mut Stop) -> Instant {
-    match stop.wait_for(Option::is_some).await {
-        Ok(deadline) => deadline.unwrap_or_else(Instant::now),
+    let told = stop.wait_for(|phase| matches!(phase, Phase::Stopping(_))).await;
+    match told.as_deref() {
+        Ok(Phase::Stopping(deadline)) => *deadline,
         // Whoever could have told is gone.
-        Err(_) => Instant::now(),
+        _ => Instant::now(),
     }
 }

@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::{Producer as _, PurgeConfig};
 
 use super::client::{self, Client, OnReport};
-use super::config;
+use super::config::{self, Sizes};
 use super::outcome::{Outcome, Reason};
 use super::record::Record;
 use crate::telemetry;
@@ -32,10 +32,10 @@ const DRAIN_CHECK: Duration = Duration::from_millis(5);
 /// The client that takes records now, and what its successors are made from.
 pub(super) struct Clients<T: Send + Sync + 'static> {
     current: ArcSwap<Client<T>>,
-    /// Locked while the client is replaced.
+    /// What the settings ask for.
+    asked: ClientConfig,
+    /// The same, fitted to the topic. Locked while the client is replaced.
     config: Mutex<ClientConfig>,
-    /// The batch that the settings ask for.
-    largest_batch: usize,
     on_report: Arc<OnReport<T>>,
     in_flight: Arc<AtomicUsize>,
     /// No record is taken while a client is emptied to be replaced.
@@ -57,8 +57,8 @@ impl<T: Send + Sync + 'static> Clients<T> {
         let stop = Arc::new(AtomicBool::new(false));
         Ok(Clients {
             current: ArcSwap::from_pointee(client::create(&config, &on_report, &stop)?),
-            largest_batch: config::batch_size(&config),
-            config: Mutex::new(config),
+            config: Mutex::new(config.clone()),
+            asked: config,
             on_report,
             in_flight,
             is_draining: AtomicBool::new(false),
@@ -147,23 +147,22 @@ impl<T: Send + Sync + 'static> Clients<T> {
         is_replaced
     }
 
-    /// Puts a client with other batches in the place of this one, where the topic's
-    /// `max.message.bytes` asks for it; returns their size. Only when nothing is in flight: two
+    /// Puts a client for other sizes in the place of this one, where the topic's
+    /// `max.message.bytes` asks for it; returns them. Only when nothing is in flight: two
     /// clients at once would not keep the order of a partition.
-    pub(super) fn fit_batches(&self, max_message: usize) -> Option<usize> {
-        let batch = config::batch_within(max_message).min(self.largest_batch);
+    pub(super) fn fit(&self, max_message: usize) -> Option<Sizes> {
+        let fitted = config::fitted(&self.asked, max_message);
+        let sizes = Sizes::of(&fitted);
         let mut config = self.config.lock();
-        if config::batch_size(&config) == batch {
+        if Sizes::of(&config) == sizes {
             return None;
         }
-        let mut fitted = config.clone();
-        config::set_batch_size(&mut fitted, batch);
         self.is_draining.store(true, Ordering::SeqCst);
         let is_replaced = self.is_drained() && self.succeed(&fitted);
         self.is_draining.store(false, Ordering::SeqCst);
         is_replaced.then(|| {
             *config = fitted;
-            batch
+            sizes
         })
     }
 

@@ -176,7 +176,7 @@ impl<T: Send + Sync + 'static> Probe<T> {
         self.have_limits_asked(topic, is_start);
         let limits = self.limits.known();
         if let Some(max_message) = limits.max_message {
-            self.producer.fit_batches(max_message);
+            self.producer.fit(max_message);
         }
         Partitions::of(topic, limits.min_isr)
     }

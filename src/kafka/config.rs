@@ -21,6 +21,11 @@ const BATCH_SIZE: usize = 1_000_000;
 /// counts and librdkafka does not.
 const BATCH_HEADROOM: usize = 128;
 
+/// The least that librdkafka takes for `message.max.bytes`.
+const MESSAGE_MAX_RANGE_START: usize = 1000;
+
+/// The two names of one property.
+const CODEC: [&str; 2] = ["compression.codec", "compression.type"];
 /// The two names of one property.
 const LINGER: [&str; 2] = ["linger.ms", "queue.buffering.max.ms"];
 /// The most that librdkafka takes for `request.timeout.ms`.
@@ -73,19 +78,40 @@ pub(super) fn producer(kafka: &settings::Kafka, publisher: &settings::Publisher)
     config
 }
 
-/// How large a producer's batches become. A record that is larger goes alone.
-pub(super) fn batch_size(config: &ClientConfig) -> usize {
-    let number = |name, default| config.get(name).and_then(|v| v.parse().ok()).unwrap_or(default);
-    number("batch.size", BATCH_SIZE).min(number("message.max.bytes", MIN_MESSAGE_MAX))
+/// How large a producer's batches become, and the largest record that it takes: the first holds
+/// records that are no larger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sizes {
+    pub(super) batch: usize,
+    record: usize,
 }
 
-/// The batch that a topic takes whose `max.message.bytes` is this.
-pub(super) fn batch_within(max_message: usize) -> usize {
-    max_message.saturating_sub(BATCH_HEADROOM).max(1)
+impl Sizes {
+    pub(super) fn of(config: &ClientConfig) -> Self {
+        let number =
+            |name, default| config.get(name).and_then(|v| v.parse().ok()).unwrap_or(default);
+        let record = number("message.max.bytes", MIN_MESSAGE_MAX);
+        Sizes { batch: number("batch.size", BATCH_SIZE).min(record), record }
+    }
 }
 
-pub(super) fn set_batch_size(config: &mut ClientConfig, bytes: usize) {
-    config.set("batch.size", bytes.to_string());
+/// The same producer for a topic whose `max.message.bytes` is this: batches fit, and a record that
+/// does not is refused before it is sent. Sent, it would cost every other record the time in which
+/// an idempotent producer finds its sequence again. Of a record that will be compressed nobody can
+/// tell in time.
+pub(super) fn fitted(asked: &ClientConfig, max_message: usize) -> ClientConfig {
+    let sizes = Sizes::of(asked);
+    let most = max_message.saturating_sub(BATCH_HEADROOM).max(MESSAGE_MAX_RANGE_START);
+    let mut config = asked.clone();
+    config.set("batch.size", most.min(sizes.batch).to_string());
+    if !is_compressed(asked) {
+        config.set("message.max.bytes", most.min(sizes.record).to_string());
+    }
+    config
+}
+
+fn is_compressed(config: &ClientConfig) -> bool {
+    CODEC.into_iter().filter_map(|name| config.get(name)).any(|codec| codec.trim() != "none")
 }
 
 fn millis(duration: Duration) -> String {
@@ -115,6 +141,17 @@ mod tests {
     fn the_log_that_names_answers_is_on_whatever_else_is_to_be_logged() {
         assert_eq!(producer_with("client.rack", "a").get("debug"), Some("broker"));
         assert_eq!(producer_with("debug", "msg").get("debug"), Some("broker,msg"));
+    }
+
+    #[test]
+    fn what_a_topic_does_not_take_is_refused_before_it_is_sent_unless_it_may_shrink() {
+        let sizes = |option, value, max| Sizes::of(&fitted(&producer_with(option, value), max));
+        let plain = Sizes::of(&producer_with("client.rack", "a"));
+        assert_eq!(sizes("client.rack", "a", 1_048_588), plain);
+        assert_eq!(sizes("client.rack", "a", 10_240), Sizes { batch: 10_112, record: 10_112 });
+        assert_eq!(sizes("compression.codec", "none", 10_240).record, 10_112);
+        let compressed = Sizes { batch: 10_112, record: plain.record };
+        assert_eq!(sizes("compression.codec", "zstd", 10_240), compressed);
     }
 
     #[test]

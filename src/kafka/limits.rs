@@ -146,7 +146,7 @@ impl Questions {
                 max_event,
                 max_message,
                 "publisher.max_event is more than the topic's max.message.bytes: events between \
-                 the two are refused by Kafka"
+                 the two are refused as larger than Kafka takes"
             );
         }
     }

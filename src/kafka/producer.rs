@@ -76,12 +76,13 @@ impl<T: Send + Sync + 'static> Producer<T> {
         cluster.is_some_and(|id| id.starts_with("mockCluster"))
     }
 
-    /// Sees to it that no batch is larger than what the topic takes (`max.message.bytes`): Kafka
-    /// refuses a batch whole, however small its records are. Blocks while the client is replaced.
-    pub(super) fn fit_batches(&self, max_message: usize) {
-        if let Some(batch) = self.clients.fit_batches(max_message) {
+    /// Sees to it that nothing is sent that is larger than what the topic takes
+    /// (`max.message.bytes`): Kafka refuses a batch whole, however small its records are. Blocks
+    /// while the client is replaced.
+    pub(super) fn fit(&self, max_message: usize) {
+        if let Some(sizes) = self.clients.fit(max_message) {
             tracing::info!(
-                batch,
+                batch = sizes.batch,
                 max_message,
                 "the Kafka producer's batches are fitted to the topic's max.message.bytes"
             );

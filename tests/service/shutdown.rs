@@ -97,7 +97,8 @@ async fn load_balancers_get_the_time_that_is_set_to_notice() {
 
     let readiness = app.unready().await;
     assert_eq!(readiness["shutting_down"], true);
-    assert_eq!(app.client.event(event("while leaving")).await.status, 201);
+    let answer = app.client.event(event("while leaving")).await;
+    assert_eq!((answer.status, answer.header("connection")), (201, Some("close")));
     assert_eq!(app.wait(LIMIT).await.code(), Some(0));
     assert_eq!(app.records().await.len(), 1);
 }

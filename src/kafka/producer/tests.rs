@@ -182,7 +182,7 @@ fn batches_are_fitted_only_between_records_and_in_their_order() {
     let outcomes = std::thread::scope(|scope| {
         let fitting = scope.spawn(|| {
             for max_message in [5_000, 2_000_000] {
-                stage.producer.fit_batches(max_message);
+                stage.producer.fit(max_message);
             }
         });
         let mut outcomes = Vec::new();
