@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rdkafka::bindings::rd_kafka_message_status;
+use rdkafka::bindings::{RD_KAFKA_OFFSET_INVALID, rd_kafka_message_status};
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -12,10 +12,15 @@ use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::types::RDKafkaConfRes;
 
 use super::doubt::Doubt;
-use super::outcome::{Failed, Outcome};
+use super::outcome::{Failed, Outcome, Reason};
 use super::record::identity;
 use crate::cursor::Cursor;
 use crate::telemetry;
+
+/// The offset of a record that no broker has answered for. librdkafka concludes that it is stored,
+/// because one with a later sequence number is (`rd_kafka_dr_implicit_ack`). That is wrong where
+/// the broker has forgotten the sequence, as that of a topic which was deleted and made again.
+const NO_ANSWER: i64 = RD_KAFKA_OFFSET_INVALID as i64;
 
 /// One client of librdkafka, of which a producer may have several one after the other.
 pub(super) type Client<T> = BaseProducer<Context<T>>;
@@ -91,7 +96,7 @@ impl<T: Send + Sync + 'static> ProducerContext for Context<T> {
 
     fn delivery(&self, result: &DeliveryResult<'_>, carried: Box<T>) {
         let (message, outcome) = match result {
-            Ok(message) => (message, Outcome::Stored(self.cursor(message))),
+            Ok(message) => (message, self.success(message)),
             Err((error, message)) => (message, self.failure(error, message)),
         };
         (self.on_report)(DeliveryReport { outcome, message }, *carried);
@@ -99,6 +104,13 @@ impl<T: Send + Sync + 'static> ProducerContext for Context<T> {
 }
 
 impl<T> Context<T> {
+    fn success(&self, message: &BorrowedMessage<'_>) -> Outcome {
+        if message.offset() == NO_ANSWER {
+            return Outcome::Unknown(Reason::TimedOut);
+        }
+        Outcome::Stored(self.cursor(message))
+    }
+
     fn failure(&self, error: &KafkaError, message: &BorrowedMessage<'_>) -> Outcome {
         let failed = Failed {
             code: error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown),

@@ -118,11 +118,23 @@ impl Run {
 
     /// Waits until the counts are so.
     pub async fn until(&self, what: &str, so: impl Fn(&Counts) -> bool) {
+        self.until_with(what, Duration::from_millis(10), so, || {}).await;
+    }
+
+    /// The same, while this is done in between.
+    pub async fn until_with(
+        &self,
+        what: &str,
+        pause: Duration,
+        so: impl Fn(&Counts) -> bool,
+        between: impl Fn(),
+    ) {
         let deadline = Instant::now() + PATIENCE;
         while !so(&self.counts) {
             let (name, counts) = (self.name, &self.counts);
             assert!(Instant::now() < deadline, "{name}: waited in vain: {what}; {counts}");
-            sleep(Duration::from_millis(10)).await;
+            sleep(pause).await;
+            between();
         }
     }
 

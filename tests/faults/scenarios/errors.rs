@@ -17,8 +17,10 @@ const PLAN: Plan = Plan { singles: 2, batches: 1, batch_size: 10, data: 10..20, 
 
 /// Errors after which the producer tries again until the event's time is up, and whether the
 /// event may be in the log then.
-const RETRIED: [(Error, bool); 7] = [
-    (Error::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, false),
+const RETRIED: [(Error, bool); 9] = [
+    (Error::RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, true),
+    (Error::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, true),
+    (Error::RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR, true),
     (Error::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, false),
     (Error::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, false),
     (Error::RD_KAFKA_RESP_ERR_INVALID_MSG, false),
