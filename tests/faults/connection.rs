@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Longer than the service may take at its defaults: whoever waits longer met a hang.
-const PATIENCE: Duration = Duration::from_secs(45);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Connection {
     sender: SendRequest<Full<Bytes>>,

@@ -51,6 +51,11 @@ impl Ears {
                 break;
             }
         }
+        if self.task.is_finished() {
+            // It never ends by itself: something was no notification.
+            self.task.await.expect("notifications are what they should be");
+            unreachable!("it listens for ever");
+        }
         self.task.abort();
         std::mem::take(&mut self.heard.lock().expect("no panic"))
     }
@@ -82,8 +87,11 @@ impl Listener {
             let payload: String = message.get_payload()?;
             let payload: Value = serde_json::from_str(&payload).expect("JSON");
             let id = payload["id"].as_str().expect("an id").to_owned();
+            let source_id = payload["source_id"].as_str().expect("a source").to_owned();
             let cursor = payload["cursor"].as_str().map(|text| text.parse().expect("a cursor"));
-            self.heard.lock().expect("no panic").push(Heard { id, cursor });
+            let channel = format!("{}{source_id}", self.pattern.trim_end_matches('*'));
+            assert_eq!(message.get_channel_name(), channel, "the channel of the event's source");
+            self.heard.lock().expect("no panic").push(Heard { id, source_id, cursor });
         }
         Ok(())
     }

@@ -95,6 +95,8 @@ pub struct Counts {
     pub not_stored: AtomicU64,
     pub unknown: AtomicU64,
     pub connection_lost: AtomicU64,
+    /// Requests, of one event or many, that had no answer.
+    unanswered: AtomicU64,
     longest_stall: AtomicU64,
 }
 
@@ -107,6 +109,20 @@ impl Counts {
             Verdict::ConnectionLost => &self.connection_lost,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request had no answer.
+    pub fn unanswered(&self) {
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn requests_unanswered(&self) -> u64 {
+        self.unanswered.load(Ordering::Relaxed)
+    }
+
+    /// From now on only later waits count.
+    pub fn forget_stalls(&self) {
+        self.longest_stall.store(0, Ordering::Relaxed);
     }
 
     /// How long a client waited for the end of a request.

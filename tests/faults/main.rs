@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use libtest_mimic::{Arguments, Trial};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use report::Row;
 use scenarios::{broker, clients, cluster, errors, limits, network, redis, service, soak};
@@ -64,6 +65,7 @@ fn all() -> Vec<(Form, &'static str, Scenario)> {
         Full "black hole" network::black_hole;
         Full "delays" network::delays;
         Short "topic takes smaller messages" limits::smaller_messages;
+        Full "topic turns to smaller messages" limits::messages_become_smaller;
         Full "topic deleted and made again" limits::topic_deleted;
         Short "partitions added" limits::partitions_added;
         Full "right to write revoked" limits::rights_revoked;
@@ -104,12 +106,15 @@ async fn by_chance(name: &'static str) -> Row {
 
 fn main() {
     let mut arguments = Arguments::from_args();
+    allow_descriptors();
     // Each has the machine for itself: they are about load.
     arguments.test_threads = Some(1);
     let rows = Arc::new(Mutex::new(Vec::new()));
     let trials = chosen(&arguments).into_iter().map(|(_, name, scenario)| {
         let rows = Arc::clone(&rows);
         Trial::test(name, move || {
+            // The name of the scenario has no line of its own.
+            eprintln!();
             let row = runtime().block_on(scenario(name));
             rows.lock().expect("no panic").push(row);
             Ok(())
@@ -118,7 +123,8 @@ fn main() {
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     let rows = std::mem::take(&mut *rows.lock().expect("no panic"));
     println!("{}", report::table(&rows));
-    if let Some(page) = std::env::var_os("FAULTS_PAGE").filter(|_| !conclusion.has_failed()) {
+    let is_whole = arguments.filter.is_none() && !arguments.list && !conclusion.has_failed();
+    if let Some(page) = std::env::var_os("FAULTS_PAGE").filter(|_| is_whole) {
         report::write_into(Path::new(&page), &report::table(&rows)).expect("the page is written");
     }
     conclusion.exit();
@@ -137,6 +143,14 @@ fn chosen(arguments: &Arguments) -> Vec<(Form, &'static str, Scenario)> {
         );
     }
     chosen
+}
+
+/// Enough for the scenario with the most connections, in this process and in those it starts.
+fn allow_descriptors() {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    let needed = clients::CONNECTIONS as u64 + 1000;
+    assert!(most >= needed, "{needed} open files are needed, and {most} allowed: see ulimit -Hn");
+    setrlimit(Resource::RLIMIT_NOFILE, most.min(65_536), most).expect("within the hard limit");
 }
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -35,6 +35,7 @@ pub struct Log {
 #[derive(Clone, Debug)]
 pub struct Heard {
     pub id: String,
+    pub source_id: String,
     pub cursor: Option<Cursor>,
 }
 
@@ -48,6 +49,10 @@ pub struct Findings {
     pub connection_lost: usize,
     /// Records beyond the first of an event.
     pub repeats: usize,
+    /// Answered as stored, without saying where.
+    pub without_cursor: usize,
+    /// How many partitions have records.
+    pub partitions: usize,
     /// Stored, and not announced to the subscriber.
     pub unheard: usize,
     /// Answered as stored, and not there.
@@ -62,6 +67,11 @@ impl Log {
         let mut log = Log::default();
         kafka::scan(brokers, topic, |message| log.add(message));
         log
+    }
+
+    fn partitions(&self) -> usize {
+        let partitions: HashSet<i32> = self.places.keys().map(|place| place.partition()).collect();
+        partitions.len()
     }
 
     fn add(&mut self, message: &BorrowedMessage<'_>) {
@@ -94,6 +104,7 @@ struct Allowed {
 pub fn judge(journals: &[Journal], log: &Log, heard: &[Heard]) -> Findings {
     let mut findings = Findings::default();
     findings.lies.extend(log.faults.iter().cloned());
+    findings.partitions = log.partitions();
     let by_writer: HashMap<usize, &Journal> =
         journals.iter().map(|journal| (journal.writer, journal)).collect();
     for journal in journals {
@@ -111,6 +122,7 @@ impl Findings {
     fn count(&mut self, journal: &Journal) {
         self.issued += journal.attempts.len();
         for attempt in &journal.attempts {
+            self.without_cursor += usize::from(attempt.verdict == Verdict::Stored(None));
             match attempt.verdict {
                 Verdict::Stored(_) | Verdict::Erased | Verdict::HungUp => self.stored += 1,
                 Verdict::NotStored => self.not_stored += 1,
@@ -199,14 +211,21 @@ impl Findings {
     }
 
     fn check_notifications(&mut self, log: &Log, heard: &[Heard]) {
-        for notification in heard {
-            let Heard { id, cursor } = notification;
-            let is_there = match cursor {
-                Some(cursor) => log.places.get(cursor) == Some(id),
-                None => log.records.contains_key(id),
+        let mut last: HashMap<(&str, i32), i64> = HashMap::new();
+        for Heard { id, source_id, cursor } in heard {
+            let Some(cursor) = cursor else {
+                if !log.records.contains_key(id) {
+                    self.lies.push(format!("{id}: announced, and not there"));
+                }
+                continue;
             };
-            if !is_there {
-                self.lies.push(format!("{id} at {cursor:?}: announced, and not there"));
+            if log.places.get(cursor) != Some(id) {
+                self.lies.push(format!("{id} at {cursor}: announced, and not there"));
+            }
+            let before = last.insert((source_id, cursor.partition()), cursor.offset());
+            if before.is_some_and(|before| before >= cursor.offset()) {
+                self.lies
+                    .push(format!("{id} at {cursor}: announced again, or late on its channel"));
             }
         }
         let heard: HashSet<&str> = heard.iter().map(|heard| heard.id.as_str()).collect();

@@ -19,7 +19,7 @@ pub enum Mode {
     Delay(Duration),
     /// Nothing comes any more, until this is over.
     Hold,
-    /// Requests arrive, and their answers are lost. Its connections are reset at the end.
+    /// Requests arrive, and their answers are lost. A connection that lost one is reset at the end.
     LoseAnswers,
 }
 
@@ -80,10 +80,7 @@ impl Proxy {
 
     /// From now on this happens to what passes, on all connections.
     pub fn set(&self, mode: Mode) {
-        let before = self.mode.send_replace(mode);
-        if before == Mode::LoseAnswers && mode != before {
-            self.reset();
-        }
+        self.mode.send_replace(mode);
     }
 
     /// Resets every connection.
@@ -109,16 +106,16 @@ impl Link {
         }
         // Whatever was reset before this connection does not concern it.
         self.resets.mark_unchanged();
-        let was_reset = {
+        let end = {
             let (from_client, to_client) = client.split();
             let (from_server, to_server) = server.split();
             tokio::select! {
-                () = pump(from_client, to_server, self.mode.clone(), Direction::Request) => false,
-                () = pump(from_server, to_client, self.mode.clone(), Direction::Answer) => false,
-                _ = self.resets.changed() => true,
+                end = pump(from_client, to_server, self.mode.clone(), Direction::Request) => end,
+                end = pump(from_server, to_client, self.mode.clone(), Direction::Answer) => end,
+                _ = self.resets.changed() => End::Broken,
             }
         };
-        if was_reset {
+        if end == End::Broken {
             broken.fetch_add(1, Ordering::Relaxed);
             let _ = client.set_zero_linger();
             let _ = server.set_zero_linger();
@@ -126,29 +123,46 @@ impl Link {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// One of the two has closed.
+    Closed,
+    /// It is of no further use.
+    Broken,
+}
+
 async fn pump(
     mut from: ReadHalf<'_>,
     mut to: WriteHalf<'_>,
     mut mode: watch::Receiver<Mode>,
     direction: Direction,
-) {
+) -> End {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
+        let Ok(length @ 1..) = from.read(&mut buffer).await else { return End::Closed };
         let now = *mode.borrow_and_update();
         match now {
             Mode::Pass => {}
             Mode::Delay(time) => sleep(time).await,
             Mode::Hold => {
-                if mode.wait_for(|mode| *mode != Mode::Hold).await.is_err() {
-                    return;
-                }
+                let _ = mode.wait_for(|mode| *mode != Mode::Hold).await;
             }
-            Mode::LoseAnswers if direction == Direction::Answer => continue,
+            Mode::LoseAnswers if direction == Direction::Answer => {
+                return lose(from, mode).await;
+            }
             Mode::LoseAnswers => {}
         }
         if to.write_all(&buffer[..length]).await.is_err() {
-            return;
+            return End::Closed;
         }
+    }
+}
+
+/// Throws away what comes for as long as answers are lost.
+async fn lose(mut from: ReadHalf<'_>, mut mode: watch::Receiver<Mode>) -> End {
+    let mut buffer = vec![0; 64 * 1024];
+    tokio::select! {
+        () = async { while let Ok(1..) = from.read(&mut buffer).await {} } => End::Closed,
+        _ = mode.wait_for(|mode| *mode != Mode::LoseAnswers) => End::Broken,
     }
 }

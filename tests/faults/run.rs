@@ -23,13 +23,17 @@ use crate::harness::{PATIENCE, TestApp, required, unique};
 pub const RECOVERY: Duration = Duration::from_secs(15);
 /// How often progress is told.
 const PROGRESS: Duration = Duration::from_secs(5);
-/// The writer that asks whether events pass again.
+/// How soon the loss of Kafka must be told. Two probes of 2 s each are what it takes.
+const NOTICED: Duration = Duration::from_secs(15);
+/// The writer that asks whether events pass again, and of how many sources at a time: enough for
+/// every partition to have one.
 const ASKER: usize = 1_000_000;
+const ASKED: usize = 40;
 
 /// Where the parts of a run are.
 pub struct Place {
     pub source_type: String,
-    /// Where the log is read back from: not through what breaks the service's connections.
+    /// Where the log is read back from.
     pub brokers: String,
     pub redis: String,
 }
@@ -138,7 +142,8 @@ impl Run {
         }
     }
 
-    /// The fault has ended: asks with fresh events, one after the other, until one is stored.
+    /// The fault has ended: asks with fresh events, again and again, until events of many
+    /// sources, and so of all partitions, are stored at once.
     pub async fn recovers(&mut self) {
         let ended = Instant::now();
         let address = self.target.borrow().clone();
@@ -149,35 +154,54 @@ impl Run {
             }
             if let Some(open) = &mut connection {
                 match self.ask(open).await {
-                    Some(Verdict::Stored(_)) => break,
-                    Some(_) => {}
+                    Some(true) => break,
+                    Some(false) => {}
                     None => connection = None,
                 }
             }
             let name = self.name;
-            assert!(ended.elapsed() < RECOVERY, "{name}: nothing is stored {RECOVERY:?} later");
+            assert!(ended.elapsed() < RECOVERY, "{name}: not all is stored {RECOVERY:?} later");
             sleep(Duration::from_millis(20)).await;
         }
         self.recovery = self.recovery.max(Some(ended.elapsed()));
     }
 
-    /// Posts one fresh event beside the traffic.
-    async fn ask(&mut self, connection: &mut Connection) -> Option<Verdict> {
-        let number = self.asker.events.len();
-        let id = journal::id(ASKER, number);
+    /// Posts fresh events beside the traffic, and says whether all are stored; none: no answer.
+    async fn ask(&mut self, connection: &mut Connection) -> Option<bool> {
+        let first = self.asker.events.len();
+        let events: Vec<_> = (0..ASKED).map(|source| self.asker_event(source)).collect();
+        let ids: Vec<_> = (first..first + ASKED).map(|event| journal::id(ASKER, event)).collect();
+        let json = format!("[{}]", events.join(","));
+        let answer = connection.post("/events/batch", Bytes::from(json)).await;
+        let verdicts = match &answer {
+            None => vec![Verdict::ConnectionLost; ASKED],
+            Some(answer) => verdicts::of_batch(answer, &ids).expect("an answer of one piece"),
+        };
+        for (event, verdict) in verdicts.iter().enumerate() {
+            self.asker.note(first + event, *verdict);
+        }
+        answer.map(|_| verdicts.iter().all(|verdict| matches!(verdict, Verdict::Stored(_))))
+    }
+
+    fn asker_event(&mut self, source: usize) -> String {
+        let id = journal::id(ASKER, self.asker.events.len());
         let source_type = &self.place.source_type;
+        let source_id = format!("ask/{source}");
         let json = format!(
-            r#"{{"id":"{id}","type":"ask","source_type":"{source_type}","source_id":"a"}}"#
+            r#"{{"id":"{id}","type":"ask","source_type":"{source_type}","source_id":"{source_id}"}}"#
         );
         let hash = journal::hash(json.as_bytes());
-        self.asker.events.push(Event { source_id: "a".into(), hash });
-        let answer = connection.post("/events", Bytes::from(json)).await;
-        let verdict = match &answer {
-            None => Verdict::ConnectionLost,
-            Some(answer) => verdicts::of_single(answer).expect("an answer of one piece"),
-        };
-        self.asker.note(number, verdict);
-        answer.map(|_| verdict)
+        self.asker.events.push(Event { source_id, hash });
+        json
+    }
+
+    /// Waits until the service says that it is not ready, which it has to within seconds.
+    pub async fn turns_unready(&self) -> serde_json::Value {
+        let lost = Instant::now();
+        let said = self.app.unready().await;
+        let (name, took) = (self.name, lost.elapsed());
+        assert!(took < NOTICED, "{name}: not ready only after {took:?}");
+        said
     }
 
     /// Adds what was sent beside the traffic.

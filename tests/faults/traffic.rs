@@ -128,6 +128,9 @@ impl Writer {
             connection.post("/events/batch", array(&group)).await
         };
         self.counts.waited(started.elapsed());
+        if answer.is_none() {
+            self.counts.unanswered();
+        }
         let verdicts = match &answer {
             None => Ok(vec![Verdict::ConnectionLost; group.len()]),
             Some(answer) if self.group == 1 => verdicts::of_single(answer).map(|one| vec![one]),

@@ -62,7 +62,7 @@ fn of_refusal(answer: &Answer) -> Result<Verdict, String> {
     match answer.status.as_u16() {
         503 if answer.retry_after.is_none() => Err("503 without Retry-After".into()),
         503 | 413 | 408 => Ok(Verdict::NotStored),
-        504 | 500 => Ok(Verdict::Unknown),
+        504 => Ok(Verdict::Unknown),
         status => Err(format!("status {status}: {}", answer.body)),
     }
 }

@@ -17,6 +17,7 @@ pub async fn killed(name: &'static str) -> Row {
     let (mut broker, mut run) = start(name).await;
 
     broker.kill().await;
+    run.turns_unready().await;
     run.until("events are refused", |counts| counts.not_stored() > 100).await;
     broker.start().await;
 
@@ -30,6 +31,7 @@ pub async fn frozen(name: &'static str) -> Row {
     let (broker, mut run) = start(name).await;
 
     broker.freeze();
+    run.turns_unready().await;
     run.until("outcomes are unknown", |counts| counts.unknown() > 0).await;
     run.until("events are refused", |counts| counts.not_stored() > 20).await;
     broker.thaw();

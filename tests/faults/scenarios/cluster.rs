@@ -4,15 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::app::Builder;
-use crate::harness::{Cluster, TestApp, eventually, kafka};
+use super::{hasty, patient};
+use crate::harness::{Cluster, eventually, kafka};
 use crate::report::Row;
 use crate::run::Run;
 use crate::traffic::Plan;
-
-fn builder(cluster: &Cluster) -> Builder {
-    TestApp::builder().brokers(&cluster.addresses())
-}
 
 /// A broker other than the controller that leads a partition.
 fn a_leader(run: &Run) -> i32 {
@@ -24,9 +20,11 @@ fn a_leader(run: &Run) -> i32 {
 /// The others take over: requests wait, and everything is stored.
 pub async fn leader_killed(name: &'static str) -> Row {
     let mut cluster = Cluster::start().await;
-    let mut run = Run::start(name, builder(&cluster), &Plan::default()).await;
+    let builder = patient().brokers(&cluster.addresses());
+    let mut run = Run::start(name, builder, &Plan::default()).await;
     let leader = a_leader(&run);
 
+    run.counts.forget_stalls();
     cluster.broker(leader).kill().await;
     // Events of its partitions wait until the cluster has noticed.
     run.until("requests wait", |counts| counts.longest_stall() > Duration::from_secs(1)).await;
@@ -35,14 +33,13 @@ pub async fn leader_killed(name: &'static str) -> Row {
     run.flows().await;
     cluster.broker(leader).start().await;
     run.flows().await;
-    run.finish().await.0
+    finish(run).await
 }
 
 /// One copy is not enough: everything is refused, by its true reason, until another is back.
 pub async fn two_killed(name: &'static str) -> Row {
     let mut cluster = Cluster::start().await;
-    let builder =
-        builder(&cluster).set("kafka.message_timeout", "3s").set("http.request_timeout", "5s");
+    let builder = hasty().brokers(&cluster.addresses());
     let mut run = Run::start(name, builder, &Plan::default()).await;
 
     cluster.broker(2).kill().await;
@@ -66,7 +63,8 @@ pub async fn two_killed(name: &'static str) -> Row {
 /// As an upgrade does it.
 pub async fn rolled(name: &'static str) -> Row {
     let mut cluster = Cluster::start().await;
-    let mut run = Run::start(name, builder(&cluster), &Plan::default()).await;
+    let builder = patient().brokers(&cluster.addresses());
+    let mut run = Run::start(name, builder, &Plan::default()).await;
 
     for node in [3, 2, 1] {
         cluster.broker(node).stop().await;
@@ -77,7 +75,14 @@ pub async fn rolled(name: &'static str) -> Row {
     }
 
     run.recovers().await;
-    run.finish().await.0
+    finish(run).await
+}
+
+/// Fails unless everything was stored: there was always somebody to take it.
+async fn finish(run: Run) -> Row {
+    let (row, findings) = run.finish().await;
+    assert_eq!((findings.not_stored, findings.unknown), (0, 0));
+    row
 }
 
 /// Waits until every partition has all of its replicas in sync.

@@ -58,7 +58,26 @@ pub async fn partitions_added(name: &'static str) -> Row {
     run.flows().await;
 
     run.recovers().await;
-    run.finish().await.0
+    let (row, findings) = run.finish().await;
+    assert_eq!(findings.partitions, 9, "the new partitions are written to");
+    row
+}
+
+/// The topic's limit is lowered while it is written to: until that is known, Kafka itself refuses
+/// batches for their size.
+pub async fn messages_become_smaller(name: &'static str) -> Row {
+    let mut run = Run::start(name, hasty(), &Plan::default()).await;
+    let (brokers, topic) = (run.app.brokers.clone(), run.app.topic.clone());
+
+    kafka::configure_topic(&brokers, &topic, "max.message.bytes", "2048").await;
+    run.until("batches are too large", |counts| counts.not_stored() > 200).await;
+    kafka::configure_topic(&brokers, &topic, "max.message.bytes", "1048588").await;
+
+    run.recovers().await;
+    run.flows().await;
+    let (row, findings) = run.finish().await;
+    assert_eq!(findings.unknown, 0, "a refusal is certain");
+    row
 }
 
 const USER: &str = "svc";

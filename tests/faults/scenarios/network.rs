@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::hasty;
+use super::{hasty, patient};
 use crate::harness::Broker;
+use crate::harness::app::Builder;
 use crate::harness::broker::Settings;
 use crate::proxy::{Mode, Proxy};
 use crate::report::Row;
@@ -18,19 +19,26 @@ struct Network {
     run: Run,
 }
 
-async fn start(name: &'static str) -> Network {
+async fn start(name: &'static str, builder: Builder) -> Network {
     let mut proxy = Proxy::bind().await;
     let mut broker = Broker::with(&Settings::plain().advertised(proxy.port()));
     broker.start().await;
     proxy.serve(broker.address());
-    let run = Run::start(name, hasty().brokers(&proxy.address()), &Plan::default()).await;
+    let run = Run::start(name, builder.brokers(&proxy.address()), &Plan::default()).await;
     Network { _broker: broker, proxy, run }
+}
+
+/// Fails unless everything was stored, and once.
+async fn all_stored_once(run: Run) -> Row {
+    let (row, findings) = run.finish().await;
+    assert_eq!((findings.not_stored, findings.unknown, findings.repeats), (0, 0, 0));
+    row
 }
 
 /// Connections are reset all the time. The producer repeats what it has no answer for, and the
 /// broker knows the repeats: everything is stored, and once.
 pub async fn resets(name: &'static str) -> Row {
-    let Network { _broker, proxy, mut run } = start(name).await;
+    let Network { _broker, proxy, mut run } = start(name, patient()).await;
 
     let pause = Duration::from_millis(100);
     let enough = |_: &_| proxy.broken() >= 15;
@@ -38,12 +46,12 @@ pub async fn resets(name: &'static str) -> Row {
 
     run.recovers().await;
     run.flows().await;
-    run.finish().await.0
+    all_stored_once(run).await
 }
 
 /// Answers are lost, and then the connections: what was written is found again by its sequence.
 pub async fn answers_lost_for_a_moment(name: &'static str) -> Row {
-    let Network { _broker, proxy, mut run } = start(name).await;
+    let Network { _broker, proxy, mut run } = start(name, patient()).await;
 
     for _ in 0..5 {
         proxy.set(Mode::LoseAnswers);
@@ -54,14 +62,13 @@ pub async fn answers_lost_for_a_moment(name: &'static str) -> Row {
     }
 
     let broken = proxy.broken();
-    let (row, _) = run.finish().await;
-    assert!(broken >= 5, "{broken} connections were reset");
-    row
+    assert!(broken >= 5, "{broken} connections lost answers");
+    all_stored_once(run).await
 }
 
 /// Answers are lost for longer than anybody waits: written, and unknown.
 pub async fn answers_lost_for_long(name: &'static str) -> Row {
-    let Network { _broker, proxy, mut run } = start(name).await;
+    let Network { _broker, proxy, mut run } = start(name, hasty()).await;
 
     proxy.set(Mode::LoseAnswers);
     run.until("outcomes are unknown", |counts| counts.unknown() > 0).await;
@@ -75,9 +82,10 @@ pub async fn answers_lost_for_long(name: &'static str) -> Row {
 }
 
 pub async fn black_hole(name: &'static str) -> Row {
-    let Network { _broker, proxy, mut run } = start(name).await;
+    let Network { _broker, proxy, mut run } = start(name, hasty()).await;
 
     proxy.set(Mode::Hold);
+    run.turns_unready().await;
     run.until("outcomes are unknown", |counts| counts.unknown() > 0).await;
     proxy.set(Mode::Pass);
 
@@ -88,15 +96,15 @@ pub async fn black_hole(name: &'static str) -> Row {
 
 /// Far from the broker: everything is stored, later.
 pub async fn delays(name: &'static str) -> Row {
-    let Network { _broker, proxy, mut run } = start(name).await;
+    let Network { _broker, proxy, mut run } = start(name, patient()).await;
 
+    run.counts.forget_stalls();
     proxy.set(Mode::Delay(Duration::from_millis(150)));
     run.flows().await;
     run.flows().await;
     proxy.set(Mode::Pass);
+    assert!(run.counts.longest_stall() > Duration::from_millis(150));
 
     run.recovers().await;
-    let (row, findings) = run.finish().await;
-    assert_eq!((findings.not_stored, findings.unknown), (0, 0));
-    row
+    all_stored_once(run).await
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::fake_redis::{self, Manner};
 use crate::harness::app::Builder;
-use crate::harness::{RedisServer, TestApp, eventually, required, unique};
+use crate::harness::{PATIENCE, RedisServer, TestApp, eventually, required, unique};
 use crate::report::Row;
 use crate::run::{Place, Run};
 use crate::traffic::Plan;
@@ -52,6 +52,7 @@ async fn finish(run: Run) -> Row {
     let (row, findings) = run.finish().await;
     let all = (findings.not_stored, findings.unknown, findings.connection_lost);
     assert_eq!(all, (0, 0, 0), "Redis changes no answer");
+    assert_eq!(findings.without_cursor, 0);
     row
 }
 
@@ -102,7 +103,8 @@ pub async fn connections_cut(name: &'static str) -> Row {
         redis.command(&["CLIENT", "KILL", "TYPE", "normal"]).await.expect("cuts");
         sleep(Duration::from_millis(100)).await;
     }
-    deaf.until_cut().await;
+    timeout(PATIENCE, deaf.until_cut()).await.expect("it is cut");
+    assert!(run.app.metric(DROPPED, &[]).await > 0.0, "pipelines were cut");
 
     notifications_flow(&run).await;
     finish(run).await

@@ -20,9 +20,17 @@ pub async fn terminated(name: &'static str) -> Row {
         run.flows().await;
     }
 
+    answers_all(&run);
     let (row, findings) = run.finish().await;
-    assert_eq!((findings.not_stored, findings.unknown), (0, 0));
+    assert_eq!((findings.not_stored, findings.unknown, findings.without_cursor), (0, 0, 0));
     row
+}
+
+/// A connection that comes into being in the instant between the last look at the listener and
+/// its end is the system's to lose: there are some thirty at a time, and a few may be unlucky.
+fn answers_all(run: &Run) {
+    let unanswered = run.counts.requests_unanswered();
+    assert!(unanswered <= 5, "{unanswered} requests had no answer");
 }
 
 /// The end does not wait for a Kafka that does not answer, and every request gets its answer.
@@ -36,6 +44,7 @@ pub async fn terminated_while_kafka_is_frozen(name: &'static str) -> Row {
     let last = run.terminate().await;
     run.until("outcomes are unknown", |counts| counts.unknown() > 0).await;
     assert_eq!(last["connections_cut"], 0, "{last}");
+    answers_all(&run);
     broker.thaw();
     run.restart().await;
 
