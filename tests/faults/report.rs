@@ -15,6 +15,7 @@ pub struct Row {
     unknown: usize,
     connection_lost: usize,
     repeats: usize,
+    doubled: usize,
     lost: usize,
     lies: usize,
     unheard: usize,
@@ -33,6 +34,7 @@ impl Row {
             unknown: findings.unknown,
             connection_lost: findings.connection_lost,
             repeats: findings.repeats,
+            doubled: findings.doubled,
             lost: findings.lost.len(),
             lies: findings.lies.len(),
             unheard: findings.unheard,
@@ -57,7 +59,7 @@ impl Row {
         self
     }
 
-    fn cells(&self) -> [String; 13] {
+    fn cells(&self) -> [String; 14] {
         let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
         [
             self.scenario.clone(),
@@ -67,6 +69,7 @@ impl Row {
             self.unknown.to_string(),
             self.connection_lost.to_string(),
             self.repeats.to_string(),
+            self.doubled.to_string(),
             self.lost.to_string(),
             self.lies.to_string(),
             self.unheard.to_string(),
@@ -86,7 +89,7 @@ impl Row {
     }
 }
 
-const HEADINGS: [&str; 13] = [
+const HEADINGS: [&str; 14] = [
     "scenario",
     "issued",
     "stored",
@@ -94,6 +97,7 @@ const HEADINGS: [&str; 13] = [
     "unknown",
     "no answer",
     "repeats",
+    "doubled",
     "lost",
     "lies",
     "not heard",

@@ -1,5 +1,6 @@
-//! Every class of error that a broker can answer a write with, by librdkafka's mock cluster: it
-//! writes nothing when it answers with an error.
+//! Every class of error that a broker can answer a write with, by librdkafka's mock cluster. It
+//! writes nothing when it answers with an error. Unlike a broker it does not know a repeat by its
+//! sequence: what the producer sends again after a lost connection is doubled.
 
 use std::time::Duration;
 

@@ -23,6 +23,7 @@ pub async fn terminated(name: &'static str) -> Row {
     answers_all(&run);
     let (row, findings) = run.finish().await;
     assert_eq!((findings.not_stored, findings.unknown, findings.without_cursor), (0, 0, 0));
+    assert_eq!(findings.doubled, 0);
     row
 }
 
