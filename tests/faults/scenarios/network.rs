@@ -71,13 +71,13 @@ pub async fn answers_lost_for_long(name: &'static str) -> Row {
     let Network { _broker, proxy, mut run } = start(name, hasty()).await;
 
     proxy.set(Mode::LoseAnswers);
-    run.until("outcomes are unknown", |counts| counts.unknown() > 0).await;
+    run.until("patience ends", |counts| counts.unknown() + counts.not_stored() > 50).await;
     proxy.set(Mode::Pass);
 
     run.recovers().await;
     run.flows().await;
     let (row, findings) = run.finish().await;
-    assert!(findings.repeats > 0, "what was unknown was stored, and then once more");
+    assert!(findings.unknown > 0, "what was sent may be there");
     row
 }
 
