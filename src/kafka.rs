@@ -8,6 +8,7 @@ mod producer;
 mod record;
 
 pub use cluster::{Cluster, ClusterState};
+pub use config::producer as producer_config;
 pub use mock::MockKafka;
 pub use outcome::{Outcome, Reason};
 pub use producer::{DeliveryReport, Producer};
