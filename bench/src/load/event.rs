@@ -7,9 +7,9 @@ pub const SOURCES: u64 = 1000;
 
 const ID: &str = r#""id":"018f3a5c-7b2e-7000-8000-000000000000","#;
 /// The last group of the id.
-const ID_DIGITS: Range<usize> = 32..44;
+const ID_DIGITS: Range<usize> = 31..43;
 const REST: &str = r#""type":"add","source_type":"user","source_id":"u-0000""#;
-const ITEM: &str = r#"{"sku":"A-1034","name":"Cup, blue \u2013 0.3 l","quantity":2,"price":18.50}"#;
+const ITEM: &str = r#"{"sku":"A-1034","name":"Cup, blue, 0.3 l","quantity":2,"price":18.50}"#;
 
 /// An event, and where in it the digits are that are different in each.
 pub struct Template {

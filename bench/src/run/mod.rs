@@ -33,6 +33,9 @@ use topic::{PARTITIONS, Topics};
 /// How often `dual-stream dev` is started for its time to ready.
 const DEV_STARTS: usize = 5;
 
+/// Windows of either kind of work that a new broker is given before anything counts.
+const WARM_UPS: usize = 3;
+
 #[derive(Args)]
 pub struct Run {
     /// Only what the ratios need, in short windows
@@ -150,6 +153,7 @@ fn measure_all(options: &Run, bench: &Bench) -> Result<Results> {
     for (contestant, reason) in &results.skipped {
         eprintln!("bench: *** {contestant} is SKIPPED: {reason}");
     }
+    warm_up(bench)?;
     for repeat in 1..=repeats {
         for entry in &entries {
             measure_entry(bench, entry, &format!("{repeat}/{repeats}"), &mut results);
@@ -160,6 +164,18 @@ fn measure_all(options: &Run, bench: &Bench) -> Result<Results> {
         results.soak_kib = soak(bench, minutes)?;
     }
     Ok(results)
+}
+
+/// A broker just started runs code that is not compiled yet: whoever came first would pay for it.
+fn warm_up(bench: &Bench) -> Result<()> {
+    eprintln!("bench: warming the broker up");
+    let timing = Timing { warm_up: 0.0, ..bench.timing };
+    for work in [Work::single("warm-up", 64), Work::batches("warm-up", 100)] {
+        for _ in 0..WARM_UPS {
+            bench.measure_for(timing, Contestant::Raw, &work, None)?;
+        }
+    }
+    Ok(())
 }
 
 fn chosen(options: &Run) -> Vec<Entry> {
