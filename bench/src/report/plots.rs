@@ -11,7 +11,8 @@ use crate::run::contestant::Contestant;
 use crate::run::plan::name;
 use crate::run::results::{Results, Summary, median};
 
-const SIZE: (u32, u32) = (760, 420);
+const SIZE: (u32, u32) = (860, 420);
+const LEGEND: i32 = 140;
 /// As far from white as from black.
 const INK: RGBColor = RGBColor(0x7a, 0x7f, 0x87);
 const GRID: RGBAColor = RGBAColor(0x7a, 0x7f, 0x87, 0.25);
@@ -105,6 +106,12 @@ struct Line {
     points: Points,
 }
 
+impl Line {
+    fn style(&self) -> ShapeStyle {
+        self.colour.stroke_width(if self.contestant == Contestant::Service { 4 } else { 2 })
+    }
+}
+
 fn lines(results: &Results, points: impl Fn(Contestant) -> Points) -> Vec<Line> {
     let is_skipped = |contestant| results.skipped.iter().any(|(skipped, _)| *skipped == contestant);
     let line = |(contestant, colour)| Line { contestant, colour, points: points(contestant) };
@@ -171,12 +178,12 @@ fn plot(
     let points = || lines.iter().flat_map(|line| line.points.iter().copied());
     let (x_from, x_to) = bounds(points().map(|point| point.0));
     let (y_from, y_to) = bounds(points().map(|point| point.1));
-    let text = (FONT, 13).into_font().color(&INK);
+    let text = (FONT, 16).into_font().color(&INK);
     let mut chart = ChartBuilder::on(area)
         .margin(12)
+        .margin_right(LEGEND)
         .x_label_area_size(44)
         .y_label_area_size(64)
-        .right_y_label_area_size(0)
         .build_cartesian_2d((x_from..x_to).log_scale(), (y_from * 0.8..y_to * 1.25).log_scale())?;
     chart
         .configure_mesh()
@@ -191,24 +198,29 @@ fn plot(
         .y_label_formatter(&plain)
         .draw()?;
     for line in lines {
-        let colour = line.colour;
-        let style = colour.stroke_width(if line.contestant == Contestant::Service { 4 } else { 2 });
-        chart
-            .draw_series(LineSeries::new(line.points.iter().copied(), style))?
-            .label(line.contestant.to_string())
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+        chart.draw_series(LineSeries::new(line.points.iter().copied(), line.style()))?;
         if line.points.len() < 10 {
-            let dots = line.points.iter().map(|point| Circle::new(*point, 4, colour.filled()));
+            let dots = line.points.iter().map(|point| Circle::new(*point, 4, line.colour.filled()));
             chart.draw_series(dots)?;
         }
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .label_font(text)
-        .border_style(GRID)
-        .draw()?;
+    draw_legend(area, lines, &text)?;
     area.present()?;
+    Ok(())
+}
+
+/// Beside the plot, where no line runs through it.
+fn draw_legend(
+    area: &Area<'_>,
+    lines: &[Line],
+    text: &TextStyle<'_>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let left = SIZE.0 as i32 - LEGEND + 16;
+    for (row, line) in (0..).zip(lines) {
+        let top = 24 + row * 24;
+        area.draw(&PathElement::new([(left, top), (left + 20, top)], line.style()))?;
+        area.draw(&Text::new(line.contestant.to_string(), (left + 28, top - 7), text.clone()))?;
+    }
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! A topic of its own for each measurement, so that what lies in it can be counted.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -11,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 /// As many as the service makes by default.
 pub const PARTITIONS: i32 = 6;
 const TIMEOUT: Duration = Duration::from_secs(20);
+const CHECK: Duration = Duration::from_millis(20);
 
 /// Makes, counts and deletes topics.
 pub struct Topics {
@@ -39,7 +40,24 @@ impl Topics {
         for result in results {
             result.map_err(|(name, code)| anyhow!("cannot create the topic {name}: {code}"))?;
         }
+        self.await_leaders(name)
+    }
+
+    /// The broker learns of a new topic a moment after its controller made it. A client that asks
+    /// in between may remember for seconds that there is none.
+    fn await_leaders(&self, name: &str) -> Result<()> {
+        let deadline = Instant::now() + TIMEOUT;
+        while self.leaders(name)? < PARTITIONS as usize {
+            ensure!(Instant::now() < deadline, "the topic {name} has no leaders");
+            std::thread::sleep(CHECK);
+        }
         Ok(())
+    }
+
+    fn leaders(&self, name: &str) -> Result<usize> {
+        let metadata = self.consumer.fetch_metadata(Some(name), TIMEOUT)?;
+        let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        Ok(partitions.filter(|partition| partition.leader() >= 0).count())
     }
 
     pub fn delete(&self, name: &str) -> Result<()> {
