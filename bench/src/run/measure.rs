@@ -99,6 +99,9 @@ impl Bench {
         let deleted = self.topics.delete(&topic);
         let sample = sample?;
         deleted?;
+        // A contestant that only fails does so fast, and would look cheap.
+        let Outcome { events, failed, .. } = &sample.outcome;
+        ensure!(*events > 0 || failed.is_empty(), "nothing stored; failed by status: {failed:?}");
         Ok(sample)
     }
 

@@ -71,7 +71,10 @@ impl<'a> Summary<'a> {
 
     /// A latency in milliseconds, of those measured at all.
     pub fn latency(&self, which: impl Fn(&crate::outcome::Latency) -> f64) -> Option<f64> {
-        self.median(|sample| (sample.outcome.events > 0).then(|| which(&sample.outcome.latency)))
+        self.median(|sample| {
+            let latency = &sample.outcome.latency;
+            (latency.max > 0.0).then(|| which(latency))
+        })
     }
 
     /// The highest of all, in MiB.
