@@ -33,8 +33,9 @@ use topic::{PARTITIONS, Topics};
 /// How often `dual-stream dev` is started for its time to ready.
 const DEV_STARTS: usize = 5;
 
-/// Windows of either kind of work that a new broker is given before anything counts.
-const WARM_UPS: usize = 3;
+/// How long a new broker is given either kind of work before anything counts. Less left the first
+/// contestant with a tenth of the rate that it had later.
+const BROKER_WARM_UP_SECONDS: f64 = 12.0;
 
 #[derive(Args)]
 pub struct Run {
@@ -169,11 +170,9 @@ fn measure_all(options: &Run, bench: &Bench) -> Result<Results> {
 /// A broker just started runs code that is not compiled yet: whoever came first would pay for it.
 fn warm_up(bench: &Bench) -> Result<()> {
     eprintln!("bench: warming the broker up");
-    let timing = Timing { warm_up: 0.0, ..bench.timing };
+    let timing = Timing { warm_up: 0.0, seconds: BROKER_WARM_UP_SECONDS };
     for work in [Work::single("warm-up", 64), Work::batches("warm-up", 100)] {
-        for _ in 0..WARM_UPS {
-            bench.measure_for(timing, Contestant::Raw, &work, None)?;
-        }
+        bench.measure_for(timing, Contestant::Raw, &work, None)?;
     }
     Ok(())
 }
