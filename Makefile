@@ -34,6 +34,20 @@ soak: ## Faults drawn by chance for MINUTES=5 (SEED= repeats a run)
 	MINUTES=$(MINUTES) $(if $(SEED),SEED=$(SEED)) scripts/with-services \
 		cargo test --locked --release --test faults -- --exact soak
 
+.PHONY: bench
+bench: ## Measure against the limits and against glue, into docs/performance.md (hours; QUICK=1: minutes, no page)
+	@scripts/setup test
+	scripts/bench --command '$(bench_command)' $(bench_options) $(ARGS)
+
+# A quick run is for looking and for the release's check; the page is written by a whole one.
+bench_options = $(if $(QUICK),--quick,--docs) $(if $(CHECK),--check) $(if $(SAVE),--save) $(if $(SOAK),--soak $(SOAK))
+bench_command = make bench$(if $(QUICK), QUICK=1)$(if $(SAVE), SAVE=1)$(if $(SOAK), SOAK=$(SOAK))$(if $(ARGS), ARGS="$(ARGS)")
+
+.PHONY: bench-parser
+bench-parser: ## Measure the parser against serde_json and sonic-rs (ARGS= goes to criterion)
+	@scripts/setup build
+	cargo bench --locked --package dual-stream-bench --bench event -- $(ARGS)
+
 .PHONY: sabotage
 sabotage: ## Break the service on purpose in some ways, and see that the fault suite notices each
 	@scripts/setup test
@@ -91,7 +105,7 @@ check-docker: check-tools-python
 
 .PHONY: check-dependencies
 check-dependencies: check-tools
-	@scripts/step 'licences, bans, sources' cargo deny --locked check --hide-inclusion-graph bans licenses sources
+	@scripts/step 'licences, bans, sources' cargo deny --locked --workspace check --hide-inclusion-graph bans licenses sources
 
 .PHONY: check-advisories
 check-advisories: check-tools
@@ -103,7 +117,7 @@ check-unused: check-tools
 
 .PHONY: check-clippy
 check-clippy:
-	@scripts/step 'clippy' cargo clippy --locked --all-targets -- -D warnings
+	@scripts/step 'clippy' cargo clippy --locked --workspace --all-targets -- -D warnings
 
 .PHONY: check-docs
 check-docs:

@@ -16,6 +16,7 @@ mod topic;
 
 pub use client::DeliveryReport;
 pub use cluster::Cluster;
+pub use config::producer as producer_config;
 pub use mock::MockKafka;
 pub use outcome::{Outcome, Reason};
 pub use producer::Producer;

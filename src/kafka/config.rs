@@ -50,7 +50,7 @@ pub(super) fn client(kafka: &settings::Kafka) -> ClientConfig {
 }
 
 /// The producer: what its promises rest on cannot be changed by `kafka.options`.
-pub(super) fn producer(kafka: &settings::Kafka, publisher: &settings::Publisher) -> ClientConfig {
+pub fn producer(kafka: &settings::Kafka, publisher: &settings::Publisher) -> ClientConfig {
     let message_max = (publisher.max_event + RECORD_HEADROOM).max(MIN_MESSAGE_MAX);
     // Admission is what bounds the buffer; librdkafka's own bound lies safely above it.
     let queue_kbytes = publisher.max_in_flight_bytes / 1024 * 2 + 1024;

@@ -1,0 +1,52 @@
+//! What dual-stream costs, measured in one run against its limits and against glue that teams
+//! write by hand.
+//!
+//! `run` starts one contestant after the other, each as a process, puts the load generator
+//! (`load`, a process, too) on it, and reports. `bare` and `raw` are the two limits: HTTP without
+//! Kafka, and Kafka without HTTP. See `docs/performance.md`.
+
+#![allow(unreachable_pub, reason = "a program has no outside")]
+
+mod contestants;
+mod load;
+mod outcome;
+mod report;
+mod run;
+mod watch;
+mod window;
+mod work;
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure everyone; needs a Kafka and a Redis: run it by make bench
+    Run(run::Run),
+    /// The load generator
+    Load(load::Load),
+    /// Bare axum, which answers without storing
+    Bare {
+        #[arg(long, env = "LISTEN")]
+        listen: SocketAddr,
+    },
+    /// librdkafka without HTTP
+    Raw(contestants::raw::Raw),
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Run(run) => run::run(&run),
+        Command::Load(load) => load::run(load),
+        Command::Bare { listen } => contestants::bare::run(listen),
+        Command::Raw(raw) => contestants::raw::run(raw),
+    }
+}
