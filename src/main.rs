@@ -75,11 +75,10 @@ fn run(command: Command) -> Result<ExitCode, String> {
 
 fn serve(settings: Settings) -> Result<ExitCode, String> {
     telemetry::init(&settings.log)?;
-    runtime()?.block_on(async {
+    run_to_the_end(async {
         let listeners = Listeners::bind(&settings)?;
         service::run(settings, Announce::Redis, listeners, shutdown()?).await
-    })?;
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
 fn develop(mut settings: Settings) -> Result<ExitCode, String> {
@@ -90,21 +89,24 @@ fn develop(mut settings: Settings) -> Result<ExitCode, String> {
     settings.kafka.create_topic = false;
     // What is set for a real cluster, TLS for one, would keep the mock out of reach.
     settings.kafka.options.clear();
-    runtime()?.block_on(async {
+    run_to_the_end(async {
         let listeners = Listeners::bind(&settings)?;
         let (announce, announced) = broadcast::channel(dev::SHOWN_AT_ONCE);
         println!("{}", dev::greeting(&settings, &listeners));
         tokio::spawn(dev::show(announced));
         service::run(settings, Announce::Local(announce), listeners, shutdown()?).await
-    })?;
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, String> {
-    tokio::runtime::Builder::new_multi_thread()
+fn run_to_the_end(service: impl Future<Output = Result<(), String>>) -> Result<ExitCode, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| format!("cannot start the runtime: {error}"))
+        .map_err(|error| format!("cannot start the runtime: {error}"))?;
+    let end = runtime.block_on(service);
+    // Dropped, it would wait for what blocks, for however long. What had to be done is done.
+    runtime.shutdown_background();
+    end.map(|()| ExitCode::SUCCESS)
 }
 
 /// For how long a further signal is taken for the same: some tools signal a process and its group.

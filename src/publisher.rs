@@ -126,9 +126,9 @@ impl DualPublisher {
         self.producer.flush(deadline).await
     }
 
-    /// Ends the producer: what is still in flight is reported as what it is.
-    pub fn stop(&self) {
-        self.producer.stop();
+    /// Ends the producer: what is still in flight is reported as what it is, until the deadline.
+    pub async fn stop(&self, deadline: Instant) {
+        self.producer.stop(deadline).await;
     }
 }
 

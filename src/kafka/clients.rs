@@ -194,7 +194,9 @@ impl<T: Send + Sync + 'static> Clients<T> {
         let deadline = Instant::now() + LAST_REPORTS;
         for client in clients {
             if client.in_flight_count() > 0 {
-                client.purge(PurgeConfig::default().queue().inflight());
+                // Else it waits without a limit for the threads of all brokers, of which one may
+                // wait for the system's resolver.
+                client.purge(PurgeConfig::default().queue().inflight().non_blocking());
             }
             while client.in_flight_count() > 0 && Instant::now() < deadline {
                 client.poll(POLL_WHILE_REPLACING);

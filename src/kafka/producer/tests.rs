@@ -95,7 +95,7 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        self.producer.stop();
+        self.producer.clients.stop();
     }
 }
 
@@ -171,6 +171,31 @@ fn what_a_broken_client_had_not_sent_is_not_stored_and_not_waited_for() {
     assert!(held >= 8, "{outcomes:?}");
     stage.kafka.delay(Duration::ZERO);
     stage.recovers();
+}
+
+/// As it may be while librdkafka waits for the system's resolver.
+#[tokio::test]
+async fn the_end_does_not_wait_for_a_thread_that_does_not_end() {
+    let kafka = MockKafka::start("t", 1).unwrap();
+    let mut settings = Settings::load([]).unwrap();
+    settings.kafka.brokers = kafka.brokers();
+    settings.kafka.topic = "t".into();
+    let (release, stuck) = channel::<()>();
+    let stuck = Mutex::new(stuck);
+    let producer = Producer::new(&settings.kafka, &settings.publisher, move |_, ()| {
+        let _ = stuck.lock().recv();
+    })
+    .unwrap();
+    assert!(producer.submit(RECORD, Box::new(())).is_ok());
+
+    let started = Instant::now();
+    producer.stop(started + Duration::from_millis(300)).await;
+
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(!producer.is_finished());
+    drop(release);
+    producer.stop(Instant::now() + Duration::from_secs(30)).await;
+    assert!(producer.is_finished());
 }
 
 /// Events go on being posted meanwhile.
