@@ -173,6 +173,37 @@ fn what_a_broken_client_had_not_sent_is_not_stored_and_not_waited_for() {
     stage.recovers();
 }
 
+#[test]
+fn a_new_client_takes_over_as_soon_as_nobody_else_replaces_it() {
+    let stage = Stage::set();
+    let held = stage.producer.clients.hold();
+    stage.kafka.fail_writes(&[OUT_OF_ORDER]);
+    assert_eq!(stage.store(), Outcome::Unknown(Reason::Refused));
+    // Longer than the thread takes to look.
+    std::thread::sleep(Duration::from_millis(300));
+    drop(held);
+
+    let started = Instant::now();
+    stage.recovers();
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+}
+
+/// As one is whose partition has no leader.
+#[test]
+fn a_record_that_is_stuck_costs_the_others_a_moment_and_not_again_soon() {
+    let stage = Stage::set();
+    stage.kafka.delay(Duration::from_secs(60));
+    assert!(stage.submit().is_ok());
+
+    let started = Instant::now();
+    for _ in 0..10 {
+        stage.producer.fit(5_000);
+    }
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(stage.submit().is_ok(), "records are taken again");
+    stage.kafka.delay(Duration::ZERO);
+}
+
 /// As it may be while librdkafka waits for the system's resolver.
 #[tokio::test]
 async fn the_end_does_not_wait_for_a_thread_that_does_not_end() {
