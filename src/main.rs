@@ -7,7 +7,8 @@ use clap::{Parser, Subcommand};
 use dual_stream::kafka::MockKafka;
 use dual_stream::service::{self, Announce, Listeners};
 use dual_stream::settings::{Loaded, Settings, process_variables};
-use dual_stream::{dev, probe, telemetry};
+use dual_stream::telemetry::{self, Logs};
+use dual_stream::{dev, probe};
 use futures_util::FutureExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast;
@@ -74,47 +75,54 @@ fn run(command: Command) -> Result<ExitCode, String> {
 }
 
 fn serve(settings: Settings) -> Result<ExitCode, String> {
-    telemetry::init(&settings.log)?;
-    runtime()?.block_on(async {
+    let logs = telemetry::init(&settings.log)?;
+    run_to_the_end(&logs, async {
         let listeners = Listeners::bind(&settings)?;
-        service::run(settings, Announce::Redis, listeners, shutdown()?).await
-    })?;
-    Ok(ExitCode::SUCCESS)
+        service::run(settings, Announce::Redis, listeners, shutdown(&logs)?).await
+    })
 }
 
 fn develop(mut settings: Settings) -> Result<ExitCode, String> {
-    telemetry::init(&settings.log)?;
+    let logs = telemetry::init(&settings.log)?;
     let partitions = settings.kafka.partitions.max(1);
     let kafka = MockKafka::start(&settings.kafka.topic, partitions)?;
     settings.kafka.brokers = kafka.brokers();
     settings.kafka.create_topic = false;
     // What is set for a real cluster, TLS for one, would keep the mock out of reach.
     settings.kafka.options.clear();
-    runtime()?.block_on(async {
+    run_to_the_end(&logs, async {
         let listeners = Listeners::bind(&settings)?;
         let (announce, announced) = broadcast::channel(dev::SHOWN_AT_ONCE);
         println!("{}", dev::greeting(&settings, &listeners));
         tokio::spawn(dev::show(announced));
-        service::run(settings, Announce::Local(announce), listeners, shutdown()?).await
-    })?;
-    Ok(ExitCode::SUCCESS)
+        service::run(settings, Announce::Local(announce), listeners, shutdown(&logs)?).await
+    })
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, String> {
-    tokio::runtime::Builder::new_multi_thread()
+fn run_to_the_end(
+    logs: &Logs,
+    service: impl Future<Output = Result<(), String>>,
+) -> Result<ExitCode, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| format!("cannot start the runtime: {error}"))
+        .map_err(|error| format!("cannot start the runtime: {error}"))?;
+    let end = runtime.block_on(service);
+    // Dropped, it would wait for what blocks, for however long. What had to be done is done.
+    runtime.shutdown_background();
+    logs.end();
+    end.map(|()| ExitCode::SUCCESS)
 }
 
 /// For how long a further signal is taken for the same: some tools signal a process and its group.
 const SAME_SIGNAL: Duration = Duration::from_millis(500);
 
 /// Resolves at the first SIGTERM or SIGINT. A second one ends the process at once.
-fn shutdown() -> Result<impl Future<Output = ()>, String> {
+fn shutdown(logs: &Logs) -> Result<impl Future<Output = ()> + use<>, String> {
     let handler = |kind| signal(kind).map_err(|error| format!("cannot catch signals: {error}"));
     let mut terminate = handler(SignalKind::terminate())?;
     let mut interrupt = handler(SignalKind::interrupt())?;
+    let logs = logs.clone();
     Ok(async move {
         either(&mut terminate, &mut interrupt).await;
         tokio::spawn(async move {
@@ -123,6 +131,7 @@ fn shutdown() -> Result<impl Future<Output = ()>, String> {
             let _ = either(&mut terminate, &mut interrupt).now_or_never();
             either(&mut terminate, &mut interrupt).await;
             tracing::warn!("a second signal: stopping at once");
+            logs.end();
             std::process::exit(130);
         });
     })

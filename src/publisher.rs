@@ -61,7 +61,7 @@ impl DualPublisher {
         Ok(DualPublisher {
             producer,
             cluster,
-            answer_timeout: settings.http.request_timeout,
+            answer_timeout: answer_timeout(settings),
             reported,
             metrics: Arc::clone(metrics),
         })
@@ -126,10 +126,16 @@ impl DualPublisher {
         self.producer.flush(deadline).await
     }
 
-    /// Ends the producer: what is still in flight is reported as what it is.
-    pub fn stop(&self) {
-        self.producer.stop();
+    /// Ends the producer: what is still in flight is reported as what it is, until the deadline.
+    pub async fn stop(&self, deadline: Instant) {
+        self.producer.stop(deadline).await;
     }
+}
+
+/// How long a request waits for Kafka. Its time runs from the complete body on, and when its events
+/// are submitted it may have waited for room for all of the admission timeout.
+fn answer_timeout(settings: &settings::Settings) -> Duration {
+    settings.http.request_timeout.saturating_sub(settings.publisher.admission_timeout)
 }
 
 fn record<'a>(event: &'a Event<'_>, trace: TraceContext<'a>) -> Record<'a> {
@@ -186,4 +192,20 @@ fn labels(outcome: Outcome) -> EventOutcome {
         Outcome::Unknown(reason) => ("unknown", reason.as_str()),
     };
     EventOutcome { outcome: Word(outcome), reason: Word(reason) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_the_wait_for_room_a_request_takes_no_longer_than_it_may() {
+        let settings = settings::Settings::load([
+            ("DUAL_STREAM__HTTP__REQUEST_TIMEOUT".to_owned(), "16s".to_owned()),
+            ("DUAL_STREAM__PUBLISHER__ADMISSION_TIMEOUT".to_owned(), "3s".to_owned()),
+            ("DUAL_STREAM__SHUTDOWN__GRACE".to_owned(), "1m".to_owned()),
+        ])
+        .unwrap();
+        assert_eq!(answer_timeout(&settings), Duration::from_secs(13));
+    }
 }

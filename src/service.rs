@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::event::Limits;
 use crate::http::{self, App, Edge, Health, Phase, Server};
@@ -19,11 +19,17 @@ use crate::publisher::{Admission, DualPublisher};
 use crate::redis;
 use crate::settings::{self, Settings};
 pub use listeners::Listeners;
-use tally::Tally;
+use tally::{Since, Tally};
 
 /// How long open connections are served after the last new one: busy ones get an answer that is
 /// their last much sooner.
 const FAREWELL: Duration = Duration::from_millis(300);
+
+/// How long the end waits at the most for threads that have nothing to do any more.
+const LAST_THREADS: Duration = Duration::from_secs(1);
+
+/// How long after the deadline the notifications that are left may take to be counted.
+const COUNTING: Duration = Duration::from_millis(100);
 
 /// Where notifications go.
 pub enum Announce {
@@ -58,10 +64,25 @@ pub async fn run(
     let admin = tokio::spawn(admin.run(admin_stopped));
 
     shutdown.await;
-    service.shut_down(&settings.shutdown, &stop, api).await;
+    let end = service.shut_down(&settings.shutdown, &stop, api).await;
     stop_admin.send_replace(Phase::Stopping(Instant::now()));
     let _ = admin.await;
+    let_go(service, LAST_THREADS.min(end.deadline.saturating_duration_since(Instant::now()))).await;
+    end.tell();
     Ok(())
+}
+
+/// Drops on a thread of its own, and waits for it no longer than this. The end of a client of
+/// librdkafka waits for its threads, and these for the system's resolver, which may not answer.
+async fn let_go<T: Send + 'static>(what: T, limit: Duration) {
+    let (dropped, is_dropped) = oneshot::channel::<()>();
+    let drop_it = move || {
+        drop(what);
+        drop(dropped);
+    };
+    if std::thread::Builder::new().name("end".into()).spawn(drop_it).is_ok() {
+        let _ = timeout(limit, is_dropped).await;
+    }
 }
 
 struct Service {
@@ -112,11 +133,11 @@ impl Service {
     /// Not ready, stop accepting, finish requests, flush Kafka, drain notifications: each step
     /// with what is left of the grace.
     async fn shut_down(
-        self,
+        &self,
         settings: &settings::Shutdown,
         stop: &watch::Sender<Phase>,
         api: JoinHandle<usize>,
-    ) {
+    ) -> End {
         let started = Instant::now();
         let deadline = started + settings.grace;
         tracing::info!(grace = ?settings.grace, "shutting down");
@@ -128,32 +149,46 @@ impl Service {
         stop.send_replace(Phase::Stopping(started + settings.for_requests()));
         let at_close = Tally::of(&self.app);
         let connections_cut = api.await.unwrap_or_default();
-        let records_left = self.app.publisher.flush(deadline).await;
+        // Notifications are sent all the while; what is reported last needs a moment, too.
+        let kept = settings.grace - settings.for_requests();
+        let records_left = self.app.publisher.flush(deadline - kept / 3).await;
         let records_flushed = Tally::of(&self.app).since(&at_close).records;
+        self.app.publisher.stop(deadline - kept / 6).await;
         self.drain(deadline).await;
         let since = Tally::of(&self.app).since(&at_close);
-        let (notifications_drained, notifications_left) = (since.sent, since.dropped);
-        tracing::info!(
-            connections_cut,
-            records_flushed,
-            records_left,
-            notifications_drained,
-            notifications_left,
-            took = ?started.elapsed(),
-            "stopped"
-        );
+        End { started, deadline, connections_cut, records_flushed, records_left, since }
     }
 
-    /// Ends the producer, and sends the notifications that wait.
+    /// Sends the notifications that wait.
     async fn drain(&self, deadline: Instant) {
-        let app = Arc::clone(&self.app);
         let notifier = Arc::clone(&self.notifier);
-        let drain = tokio::task::spawn_blocking(move || {
-            app.publisher.stop();
-            notifier.drain(deadline);
-        });
-        // A panic in there is told by its own thread.
-        let _ = drain.await;
+        let drain = tokio::task::spawn_blocking(move || notifier.drain(deadline));
+        // What is left at the deadline is counted after it. A panic is told by its own thread.
+        let _ = timeout_at((deadline + COUNTING).into(), drain).await;
+    }
+}
+
+/// How the shutdown went.
+struct End {
+    started: Instant,
+    deadline: Instant,
+    connections_cut: usize,
+    records_flushed: u64,
+    records_left: usize,
+    since: Since,
+}
+
+impl End {
+    fn tell(&self) {
+        tracing::info!(
+            connections_cut = self.connections_cut,
+            records_flushed = self.records_flushed,
+            records_left = self.records_left,
+            notifications_drained = self.since.sent,
+            notifications_left = self.since.dropped,
+            took = ?self.started.elapsed(),
+            "stopped"
+        );
     }
 }
 
@@ -171,5 +206,27 @@ fn start_notifier(
             let pool = redis::Pool::new(&settings.redis, settings.notify.workers)?;
             Notifier::start(&settings.notify, || Broadcaster::Redis(pool.publisher()), metrics)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Stuck(std::sync::mpsc::Receiver<()>);
+
+    impl Drop for Stuck {
+        fn drop(&mut self) {
+            let _ = self.0.recv();
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_does_not_wait_for_threads_that_do_not_end() {
+        let (release, stuck) = std::sync::mpsc::channel();
+        let started = Instant::now();
+        let_go(Stuck(stuck), Duration::from_millis(50)).await;
+        assert!(started.elapsed() < Duration::from_secs(5));
+        drop(release);
     }
 }

@@ -1,29 +1,61 @@
 //! Logs: pretty on a terminal, JSON lines otherwise, always on standard error.
 
 use std::io::IsTerminal;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 use crate::settings::{self, LogFormat};
 
-/// Installs the subscriber for the whole process.
+/// How many lines wait at the most for who reads standard error.
+const WAITING_LINES: usize = 4096;
+
+/// The lines that are not written yet.
+#[derive(Clone)]
+pub struct Logs {
+    writer: Arc<Mutex<Option<WorkerGuard>>>,
+    dropped: ErrorCounter,
+}
+
+impl Logs {
+    /// Has the last lines written, before the process ends. Waits for that about a second: what
+    /// reads them may have stalled.
+    pub fn end(&self) {
+        let lines = self.dropped.dropped_lines();
+        if lines > 0 {
+            tracing::warn!(lines, "lines of this log were dropped: what reads it was too slow");
+        }
+        drop(self.writer.lock().take());
+    }
+}
+
+/// Installs the subscriber for the whole process. Lines are written by a thread of their own, and
+/// dropped when too many wait: a log that nobody reads must hold up neither requests nor the thread
+/// of Kafka's delivery reports.
 ///
 /// # Errors
 /// `log.level` is no filter that `tracing` understands.
-pub fn init(log: &settings::Log) -> Result<(), String> {
+pub fn init(log: &settings::Log) -> Result<Logs, String> {
     let filter = EnvFilter::try_new(&log.level).map_err(|error| {
         format!("log.level = {:?}: {error}; write for example info or dual_stream=debug", log.level)
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(WAITING_LINES)
+        .thread_name("logs")
+        .finish(std::io::stderr());
+    let logs = Logs { dropped: writer.error_counter(), writer: Arc::new(Mutex::new(Some(guard))) };
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     if is_pretty(log.format) {
         builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).init();
     } else {
         builder.json().flatten_event(true).init();
     }
-    Ok(())
+    Ok(logs)
 }
 
 fn is_pretty(format: LogFormat) -> bool {

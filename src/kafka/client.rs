@@ -1,5 +1,7 @@
 //! The librdkafka client behind the producer: its delivery reports, its log and its errors.
 
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,7 +25,11 @@ use crate::telemetry;
 const NO_ANSWER: i64 = RD_KAFKA_OFFSET_INVALID as i64;
 
 /// One client of librdkafka, of which a producer may have several one after the other.
-pub(super) type Client<T> = BaseProducer<Context<T>>;
+pub(super) struct Client<T: Send + Sync + 'static> {
+    producer: ManuallyDrop<BaseProducer<Context<T>>>,
+    stop: Arc<AtomicBool>,
+}
+
 pub(super) type OnReport<T> = dyn Fn(DeliveryReport<'_>, T) + Send + Sync;
 
 /// What librdkafka reports of one record.
@@ -54,9 +60,35 @@ pub(super) fn create<T: Send + Sync + 'static>(
     on_report: &Arc<OnReport<T>>,
     stop: &Arc<AtomicBool>,
 ) -> KafkaResult<Client<T>> {
-    let (on_report, stop) = (Arc::clone(on_report), Arc::clone(stop));
-    let context = Context { on_report, stop, doubt: Doubt::new() };
-    BaseProducer::from_config_and_context(config, context)
+    let context =
+        Context { on_report: Arc::clone(on_report), stop: Arc::clone(stop), doubt: Doubt::new() };
+    let producer = BaseProducer::from_config_and_context(config, context)?;
+    Ok(Client { producer: ManuallyDrop::new(producer), stop: Arc::clone(stop) })
+}
+
+impl<T: Send + Sync + 'static> Deref for Client<T> {
+    type Target = BaseProducer<Context<T>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.producer
+    }
+}
+
+impl<T: Send + Sync + 'static> Drop for Client<T> {
+    /// Ends it on a thread of its own. That may take long: it waits for the threads of all brokers,
+    /// and these for the system's resolver. Whoever drops it has reports to serve, or requests.
+    /// At the end of the service there is nothing else to do, and who drops it decides.
+    fn drop(&mut self) {
+        // SAFETY: it is taken once, here, and nobody uses a value that is being dropped.
+        let producer = unsafe { ManuallyDrop::take(&mut self.producer) };
+        if self.stop.load(Ordering::Acquire) {
+            return drop(producer);
+        }
+        let thread = std::thread::Builder::new().name("kafka-retired".into());
+        if let Err(error) = thread.spawn(move || drop(producer)) {
+            telemetry::warn_limited!("no thread for the end of a Kafka producer: {error}");
+        }
+    }
 }
 
 /// Whether the client had an error after which it is of no further use. It is asked, because the
@@ -142,5 +174,45 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
             tracing::debug!("librdkafka {facility}: {message}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Tells on which thread it is dropped.
+    struct Witness(Sender<Option<String>>);
+
+    impl Drop for Witness {
+        fn drop(&mut self) {
+            let _ = self.0.send(std::thread::current().name().map(Into::into));
+        }
+    }
+
+    fn ends_on(is_stopping: bool) -> Option<String> {
+        let (tell, told) = channel();
+        let witness = Witness(tell);
+        let on_report: Arc<OnReport<()>> = Arc::new(move |_, ()| {
+            let _ = &witness;
+        });
+        let stop = Arc::new(AtomicBool::new(is_stopping));
+        let client = create(&ClientConfig::new(), &on_report, &stop).unwrap();
+        drop(on_report);
+        drop(client);
+        told.recv_timeout(Duration::from_secs(30)).unwrap()
+    }
+
+    #[test]
+    fn a_client_that_was_replaced_ends_on_a_thread_of_its_own() {
+        assert_eq!(ends_on(false).as_deref(), Some("kafka-retired"));
+    }
+
+    #[test]
+    fn the_last_client_ends_where_it_is_dropped_so_that_the_end_can_wait_for_it() {
+        assert_eq!(ends_on(true).as_deref(), std::thread::current().name());
     }
 }

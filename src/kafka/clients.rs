@@ -26,8 +26,11 @@ const REPLACE_PAUSE: Duration = Duration::from_secs(5);
 const LAST_REPORTS: Duration = Duration::from_secs(1);
 /// How long records are refused at the most until those in flight are answered and the client can
 /// be replaced, and how often it is looked.
-const DRAIN: Duration = Duration::from_secs(2);
+const DRAIN: Duration = Duration::from_millis(200);
 const DRAIN_CHECK: Duration = Duration::from_millis(5);
+/// How soon that is tried again. One record of a partition without a leader is in flight for as
+/// long as it may be, and then there may be the next: it must not cost the others their answers.
+const FIT_PAUSE: Duration = Duration::from_secs(60);
 
 /// The client that takes records now, and what its successors are made from.
 pub(super) struct Clients<T: Send + Sync + 'static> {
@@ -35,12 +38,18 @@ pub(super) struct Clients<T: Send + Sync + 'static> {
     /// What the settings ask for.
     asked: ClientConfig,
     /// The same, fitted to the topic. Locked while the client is replaced.
-    config: Mutex<ClientConfig>,
+    fitted: Mutex<Fitted>,
     on_report: Arc<OnReport<T>>,
     in_flight: Arc<AtomicUsize>,
     /// No record is taken while a client is emptied to be replaced.
     is_draining: AtomicBool,
     stop: Arc<AtomicBool>,
+}
+
+struct Fitted {
+    config: ClientConfig,
+    /// When records in flight last kept it from being fitted anew.
+    failed: Option<Instant>,
 }
 
 impl<T: Send + Sync + 'static> Clients<T> {
@@ -57,7 +66,7 @@ impl<T: Send + Sync + 'static> Clients<T> {
         let stop = Arc::new(AtomicBool::new(false));
         Ok(Clients {
             current: ArcSwap::from_pointee(client::create(&config, &on_report, &stop)?),
-            config: Mutex::new(config.clone()),
+            fitted: Mutex::new(Fitted { config: config.clone(), failed: None }),
             asked: config,
             on_report,
             in_flight,
@@ -123,9 +132,12 @@ impl<T: Send + Sync + 'static> Clients<T> {
                 client.in_flight_count() > 0
             });
             let is_due = replaced.is_none_or(|last: Instant| last.elapsed() >= REPLACE_PAUSE);
-            if is_due && client::is_broken(&client) {
+            if is_due
+                && client::is_broken(&client)
+                && let Some(is_replaced) = self.replace(&client)
+            {
                 replaced = Some(Instant::now());
-                if self.replace(&client) {
+                if is_replaced {
                     retired.push(client);
                 }
             }
@@ -134,36 +146,47 @@ impl<T: Send + Sync + 'static> Clients<T> {
         self.purge(&retired);
     }
 
-    /// Puts a new client in the place of one that had a fatal error.
-    fn replace(&self, broken: &Arc<Client<T>>) -> bool {
+    /// Puts a new client in the place of one that had a fatal error, and says whether that worked.
+    /// None when it was not tried: it is being replaced already.
+    fn replace(&self, broken: &Arc<Client<T>>) -> Option<bool> {
         // Whoever holds the lock waits for reports, which come on this thread.
-        let Some(config) = self.config.try_lock() else {
-            return false;
-        };
-        let is_replaced = Arc::ptr_eq(broken, &self.current.load()) && self.succeed(&config);
+        let fitted = self.fitted.try_lock()?;
+        if !Arc::ptr_eq(broken, &self.current.load()) {
+            return None;
+        }
+        let is_replaced = self.succeed(&fitted.config);
         if is_replaced {
             telemetry::warn_limited!("the Kafka producer had a fatal error; a new one is made");
         }
-        is_replaced
+        Some(is_replaced)
     }
 
     /// Puts a client for other sizes in the place of this one, where the topic's
     /// `max.message.bytes` asks for it; returns them. Only when nothing is in flight: two
     /// clients at once would not keep the order of a partition.
     pub(super) fn fit(&self, max_message: usize) -> Option<Sizes> {
-        let fitted = config::fitted(&self.asked, max_message);
-        let sizes = Sizes::of(&fitted);
-        let mut config = self.config.lock();
-        if Sizes::of(&config) == sizes {
+        let config = config::fitted(&self.asked, max_message);
+        let sizes = Sizes::of(&config);
+        let mut fitted = self.fitted.lock();
+        let is_too_soon = fitted.failed.is_some_and(|last| last.elapsed() < FIT_PAUSE);
+        if is_too_soon || Sizes::of(&fitted.config) == sizes {
             return None;
         }
         self.is_draining.store(true, Ordering::SeqCst);
-        let is_replaced = self.is_drained() && self.succeed(&fitted);
+        let is_replaced = self.is_drained() && self.succeed(&config);
         self.is_draining.store(false, Ordering::SeqCst);
-        is_replaced.then(|| {
-            *config = fitted;
-            sizes
-        })
+        if !is_replaced {
+            fitted.failed = Some(Instant::now());
+            return None;
+        }
+        *fitted = Fitted { config, failed: None };
+        Some(sizes)
+    }
+
+    /// Keeps the client from being replaced.
+    #[cfg(test)]
+    pub(super) fn hold(&self) -> impl Drop + '_ {
+        self.fitted.lock()
     }
 
     fn is_drained(&self) -> bool {
@@ -194,7 +217,9 @@ impl<T: Send + Sync + 'static> Clients<T> {
         let deadline = Instant::now() + LAST_REPORTS;
         for client in clients {
             if client.in_flight_count() > 0 {
-                client.purge(PurgeConfig::default().queue().inflight());
+                // Else it waits without a limit for the threads of all brokers, of which one may
+                // wait for the system's resolver.
+                client.purge(PurgeConfig::default().queue().inflight().non_blocking());
             }
             while client.in_flight_count() > 0 && Instant::now() < deadline {
                 client.poll(POLL_WHILE_REPLACING);

@@ -25,7 +25,7 @@ use crate::telemetry;
 
 /// How long an answer may take. Two in a row have to be missing before the cluster is down: a
 /// broker that is frozen is noticed after twice this and an interval.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How soon it is asked again while the topic cannot be written to: posts are refused meanwhile.
 const PAUSE_WITHOUT_KAFKA: Duration = Duration::from_millis(100);
 /// How long the first *up* waits for the topic's limits, so that the client which takes the first

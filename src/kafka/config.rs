@@ -5,6 +5,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
+use super::cluster::PROBE_TIMEOUT;
 use crate::settings;
 
 /// Room for what a record carries besides the event: key, headers, framing. The largest are a
@@ -28,8 +29,12 @@ const MESSAGE_MAX_RANGE_START: usize = 1000;
 const CODEC: [&str; 2] = ["compression.codec", "compression.type"];
 /// The two names of one property.
 const LINGER: [&str; 2] = ["linger.ms", "queue.buffering.max.ms"];
-/// The most that librdkafka takes for `request.timeout.ms`.
-const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(900);
+/// How long an answer is waited for at the least. It holds for every request: below what the probe
+/// waits for its answer, or a login takes, a short `kafka.message_timeout` would keep a cluster
+/// that is merely far away from ever being reached.
+const LEAST_SOCKET_TIMEOUT: Duration = PROBE_TIMEOUT;
+/// The most that librdkafka takes for `socket.timeout.ms`.
+const MOST_SOCKET_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// What every client of ours needs: where the cluster is and how to speak to it.
 pub(super) fn client(kafka: &settings::Kafka) -> ClientConfig {
@@ -66,8 +71,8 @@ pub fn producer(kafka: &settings::Kafka, publisher: &settings::Publisher) -> Cli
         // The Java client's placement, so that Kafka Streams and Connect agree with it.
         .set("partitioner", "murmur2_random")
         .set("message.timeout.ms", millis(kafka.message_timeout))
-        // A broker that is silent for half a record's life is tried again on a new connection.
-        .set("request.timeout.ms", millis((kafka.message_timeout / 2).min(MAX_REQUEST_TIMEOUT)))
+        .set("socket.timeout.ms", millis(socket_timeout(kafka.message_timeout)))
+        .set("request.timeout.ms", millis(acks_timeout(kafka.message_timeout)))
         .set("message.max.bytes", message_max.to_string())
         .set("queue.buffering.max.kbytes", queue_kbytes.to_string())
         .set("queue.buffering.max.messages", "10000000")
@@ -76,6 +81,18 @@ pub fn producer(kafka: &settings::Kafka, publisher: &settings::Publisher) -> Cli
         .set("debug", debug)
         .set_log_level(RDKafkaLogLevel::Debug);
     config
+}
+
+/// How long the client waits for an answer. A broker that is silent for half a record's life is
+/// tried again on a new connection.
+fn socket_timeout(message_timeout: Duration) -> Duration {
+    (message_timeout / 2).clamp(LEAST_SOCKET_TIMEOUT, MOST_SOCKET_TIMEOUT)
+}
+
+/// How long a broker waits for its followers before it says so: less than the client waits, so that
+/// slow followers cost an answer and not the connection, on which everything else waits behind it.
+fn acks_timeout(message_timeout: Duration) -> Duration {
+    socket_timeout(message_timeout).min(message_timeout) * 2 / 3
 }
 
 /// How large a producer's batches become, and the largest record that it takes: the first holds
@@ -152,6 +169,26 @@ mod tests {
         assert_eq!(sizes("compression.codec", "none", 10_240).record, 10_112);
         let compressed = Sizes { batch: 10_112, record: plain.record };
         assert_eq!(sizes("compression.codec", "zstd", 10_240), compressed);
+    }
+
+    #[test]
+    fn a_silent_broker_is_given_up_in_half_a_records_life_and_says_before_that_followers_are_slow()
+    {
+        for (message_timeout, socket, acks) in [
+            ("10s", "5000", "3333"),
+            ("4s", "2000", "1333"),
+            // No less than the probe waits.
+            ("250ms", "2000", "166"),
+            // No more than librdkafka takes.
+            ("1h", "300000", "200000"),
+        ] {
+            let mut settings = Settings::load([]).unwrap();
+            settings.kafka.message_timeout = humantime::parse_duration(message_timeout).unwrap();
+            let config = producer(&settings.kafka, &settings.publisher);
+            assert_eq!(config.get("socket.timeout.ms"), Some(socket), "{message_timeout}");
+            assert_eq!(config.get("request.timeout.ms"), Some(acks), "{message_timeout}");
+            config.create_native_config().unwrap();
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::outcome::Outcome;
 use super::record::Record;
 use crate::settings;
 
-/// How often a flush looks whether everything is acknowledged.
+/// How often it is looked whether everything is acknowledged, or the thread has ended.
 const FLUSH_CHECK: Duration = Duration::from_millis(5);
 
 /// An idempotent producer on one topic. Each record carries a `T`, which comes back with its
@@ -101,14 +101,26 @@ impl<T: Send + Sync + 'static> Producer<T> {
     }
 
     /// Ends the producer. What is still in flight is purged, which reports each record by its
-    /// persistence status: flush first.
-    pub fn stop(&self) {
+    /// persistence status: flush first. Waits for the last reports until the deadline; what comes
+    /// later is reported as long as the process lives.
+    pub async fn stop(&self, deadline: Instant) {
         self.clients.stop();
+        while !self.is_finished() {
+            if Instant::now() >= deadline {
+                tracing::warn!("the Kafka producer's thread does not end; it is left behind");
+                return;
+            }
+            tokio::time::sleep(FLUSH_CHECK).await;
+        }
         if let Some(thread) = self.thread.lock().take()
             && thread.join().is_err()
         {
             tracing::error!("the Kafka producer's thread ended with a panic");
         }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.thread.lock().as_ref().is_none_or(JoinHandle::is_finished)
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) fn start(workers: Vec<Worker>) -> Result<JoinHandle<()>, String> {
         .name("notifier".into())
         .spawn(move || {
             runtime.block_on(futures_util::future::join_all(workers.into_iter().map(Worker::run)));
+            // Dropped, it would wait for a name to be resolved, for as long as that takes.
+            runtime.shutdown_background();
         })
         .map_err(|error| format!("cannot start the notifier's thread: {error}"))
 }

@@ -54,13 +54,14 @@ const BROKERS: &str = "use kafka.brokers";
 
 /// librdkafka's properties, aliases included, that the service sets itself, and what to know
 /// instead.
-const RESERVED: [(&str, &str); 17] = [
+const RESERVED: [(&str, &str); 18] = [
     ("acks", ACKS),
     ("request.required.acks", ACKS),
     ("enable.idempotence", "without it, retries would repeat and reorder events"),
     ("message.timeout.ms", TIMEOUT),
     ("delivery.timeout.ms", TIMEOUT),
-    ("request.timeout.ms", "it is half of kafka.message_timeout"),
+    ("socket.timeout.ms", "it is half of kafka.message_timeout, and at least 2s"),
+    ("request.timeout.ms", "brokers wait for followers for a third of kafka.message_timeout"),
     ("bootstrap.servers", BROKERS),
     ("metadata.broker.list", BROKERS),
     ("partitioner", "events are placed as Java's clients place them, so that other programs agree"),

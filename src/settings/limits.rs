@@ -5,6 +5,9 @@ use std::time::Duration;
 use super::entries::{Entries, Key};
 use super::{Settings, Shutdown};
 
+/// How late Kafka's verdict may come: librdkafka looks once a second for records whose time is up.
+const LATE_VERDICT: Duration = Duration::from_secs(1);
+
 /// Reports each pair of settings that contradict each other.
 pub(super) fn check(settings: &Settings, entries: &Entries, problems: &mut Vec<String>) {
     let limits = Limits { settings, entries };
@@ -31,8 +34,12 @@ impl Limits<'_> {
             ("kafka.message_timeout", kafka.message_timeout),
             ("publisher.admission_timeout", admission),
         ];
-        let fits = http.request_timeout > total(&parts);
-        (!fits).then(|| self.too_short("http.request_timeout", &parts, ""))
+        let fits = http.request_timeout >= total(&parts) + LATE_VERDICT;
+        let late = format!(
+            ", and {} in which Kafka's client finds that an event's time is up",
+            humantime::format_duration(LATE_VERDICT)
+        );
+        (!fits).then(|| self.too_short("http.request_timeout", "at least", &parts, &late))
     }
 
     fn grace_outlives_requests(&self) -> Option<String> {
@@ -44,7 +51,9 @@ impl Limits<'_> {
             ("http.request_timeout", http.request_timeout),
         ];
         let fits = shutdown.for_requests() > total(&parts);
-        (!fits).then(|| self.too_short("shutdown.grace", &parts, &Self::kept_of_grace(&parts)))
+        (!fits).then(|| {
+            self.too_short("shutdown.grace", "longer than", &parts, &Self::kept_of_grace(&parts))
+        })
     }
 
     fn event_fits_body(&self) -> Option<String> {
@@ -72,10 +81,10 @@ impl Limits<'_> {
         format!(", and {} ms to flush and drain", kept.as_millis())
     }
 
-    fn too_short(&self, name: &str, parts: &[(&str, Duration)], more: &str) -> String {
+    fn too_short(&self, name: &str, than: &str, parts: &[(&str, Duration)], more: &str) -> String {
         let names: Vec<_> = parts.iter().map(|(name, _)| self.describe(name)).collect();
         format!(
-            "{}: too short; it must be longer than {}, together {}{more}; raise it or lower those",
+            "{}: too short; it must be {than} {}, together {}{more}; raise it or lower those",
             self.describe(name),
             names.join(" and "),
             humantime::format_duration(total(parts)),

@@ -28,11 +28,17 @@ pub struct TestApp {
 #[derive(Clone)]
 pub struct Builder {
     variables: BTreeMap<String, String>,
+    reads_log: bool,
     pub topic: String,
     pub brokers: String,
 }
 
 impl Builder {
+    /// Reads the log until the service listens, and then leaves it in its pipe.
+    pub fn log_unread(self) -> Self {
+        Builder { reads_log: false, ..self }
+    }
+
     /// Sets for example `http.max_body`.
     pub fn set(mut self, setting: &str, value: impl ToString) -> Self {
         let variable = format!("DUAL_STREAM__{}", setting.replace('.', "__").to_uppercase());
@@ -67,7 +73,7 @@ impl Builder {
                 .stdin(Stdio::null())
                 .stderr(Stdio::piped()),
         );
-        let log = collect_log(&mut process);
+        let log = collect_log(&mut process, self.reads_log);
         let listening = eventually("the service listens", async || {
             if let Some(status) = process.child().try_wait().expect("a child of ours") {
                 panic!("the service ended with {status}:\n{}", log.lock().unwrap().join("\n"));
@@ -93,13 +99,19 @@ fn program() -> String {
     std::env::var("DUAL_STREAM_PROGRAM").unwrap_or_else(|_| built.to_owned())
 }
 
-fn collect_log(process: &mut Process) -> Arc<Mutex<Vec<String>>> {
+fn collect_log(process: &mut Process, to_the_end: bool) -> Arc<Mutex<Vec<String>>> {
     let log = Arc::new(Mutex::new(Vec::new()));
     let stderr = process.child().stderr.take().expect("piped");
     let lines = Arc::clone(&log);
     std::thread::spawn(move || {
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+        let mut stderr = BufReader::new(stderr).lines();
+        for line in stderr.by_ref().map_while(Result::ok) {
+            let listens = line.contains("listening");
             lines.lock().unwrap().push(line);
+            if listens && !to_the_end {
+                // Closed, it would be a pipe that refuses and not one that is full.
+                return std::mem::forget(stderr);
+            }
         }
     });
     log
@@ -116,8 +128,12 @@ fn line_with(log: &Mutex<Vec<String>>, message: &str) -> Option<Value> {
 impl TestApp {
     /// With the broker and the Redis of the test run, and a topic that does not exist yet.
     pub fn builder() -> Builder {
-        let builder =
-            Builder { variables: BTreeMap::new(), topic: String::new(), brokers: String::new() };
+        let builder = Builder {
+            variables: BTreeMap::new(),
+            reads_log: true,
+            topic: String::new(),
+            brokers: String::new(),
+        };
         builder
             .set("http.listen", "127.0.0.1:0")
             .set("admin.listen", "127.0.0.1:0")

@@ -5,7 +5,11 @@ use std::time::{Duration, Instant};
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::json;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
+use crate::harness::broker::Settings;
 use crate::harness::{Broker, TestApp};
 
 fn event(id: &str) -> serde_json::Value {
@@ -117,6 +121,48 @@ async fn a_frozen_broker_makes_it_unready_and_the_answer_unknown_and_then_it_ref
     let ((), took) = timed(app.ready()).await;
     assert!(took < Duration::from_secs(2), "without waiting for the next interval: {took:?}");
     assert_eq!(app.client.event(event("after")).await.status, 201);
+}
+
+/// As when a firewall forgets connections: nothing passes on those that are open, and nobody says
+/// so. On a new one all is well.
+#[tokio::test]
+async fn a_connection_that_went_silent_is_given_up_in_time_for_the_event_to_be_stored() {
+    let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = front.local_addr().unwrap();
+    let mut broker = Broker::with(&Settings::plain().advertised(address.port()));
+    broker.start().await;
+    let silence = forward(front, broker.address());
+    let app = TestApp::builder()
+        .brokers(&address.to_string())
+        .set("kafka.message_timeout", "8s")
+        .start()
+        .await;
+    assert_eq!(app.client.event(event("before")).await.status, 201);
+
+    silence.send_modify(|silences| *silences += 1);
+    let stored = app.client.event(event("in the silence")).await;
+
+    assert_eq!(stored.status, 201, "{}", stored.text());
+    assert_eq!(app.records().await.len(), 2);
+}
+
+/// Passes on what comes; with each change, what is open then falls silent without an end.
+fn forward(front: TcpListener, broker: String) -> watch::Sender<usize> {
+    let (silence, silent) = watch::channel(0);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = front.accept().await {
+            let (broker, mut silent) = (broker.clone(), silent.clone());
+            silent.mark_unchanged();
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(&broker).await.unwrap();
+                tokio::select! {
+                    _ = copy_bidirectional(&mut client, &mut server) => {}
+                    _ = silent.changed() => std::future::pending().await,
+                }
+            });
+        }
+    });
+    silence
 }
 
 /// The leader steps down when it has appended, and the next one wants nothing of it: whether the

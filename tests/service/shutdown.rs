@@ -120,6 +120,7 @@ async fn a_second_signal_ends_it_at_once() {
     .await;
 
     assert_eq!(status.code(), Some(130));
+    app.logged("a second signal").await;
 }
 
 #[tokio::test]
@@ -205,4 +206,19 @@ async fn a_body_that_stopped_midway_is_answered_before_the_end() {
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert_eq!(app.wait(LIMIT).await.code(), Some(0));
     assert_eq!(app.last_numbers().await[0], 0);
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_holds_up_neither_answers_nor_the_end() {
+    let builder = TestApp::builder().set("log.level", "trace").log_unread();
+    let mut app = tokio::time::timeout(LIMIT, builder.start()).await.expect("it starts");
+    for number in 0..200 {
+        let answer = app.client.event(event(&number.to_string()));
+        let answer = tokio::time::timeout(LIMIT, answer).await.expect("an answer");
+        assert_eq!(answer.status, 201);
+    }
+
+    app.signal(Signal::SIGTERM);
+
+    assert_eq!(app.wait(LIMIT).await.code(), Some(0));
 }

@@ -95,7 +95,7 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        self.producer.stop();
+        self.producer.clients.stop();
     }
 }
 
@@ -171,6 +171,62 @@ fn what_a_broken_client_had_not_sent_is_not_stored_and_not_waited_for() {
     assert!(held >= 8, "{outcomes:?}");
     stage.kafka.delay(Duration::ZERO);
     stage.recovers();
+}
+
+#[test]
+fn a_new_client_takes_over_as_soon_as_nobody_else_replaces_it() {
+    let stage = Stage::set();
+    let held = stage.producer.clients.hold();
+    stage.kafka.fail_writes(&[OUT_OF_ORDER]);
+    assert_eq!(stage.store(), Outcome::Unknown(Reason::Refused));
+    // Longer than the thread takes to look.
+    std::thread::sleep(Duration::from_millis(300));
+    drop(held);
+
+    let started = Instant::now();
+    stage.recovers();
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+}
+
+/// As one is whose partition has no leader.
+#[test]
+fn a_record_that_is_stuck_costs_the_others_a_moment_and_not_again_soon() {
+    let stage = Stage::set();
+    stage.kafka.delay(Duration::from_secs(60));
+    assert!(stage.submit().is_ok());
+
+    let started = Instant::now();
+    for _ in 0..10 {
+        stage.producer.fit(5_000);
+    }
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(stage.submit().is_ok(), "records are taken again");
+    stage.kafka.delay(Duration::ZERO);
+}
+
+/// As it may be while librdkafka waits for the system's resolver.
+#[tokio::test]
+async fn the_end_does_not_wait_for_a_thread_that_does_not_end() {
+    let kafka = MockKafka::start("t", 1).unwrap();
+    let mut settings = Settings::load([]).unwrap();
+    settings.kafka.brokers = kafka.brokers();
+    settings.kafka.topic = "t".into();
+    let (release, stuck) = channel::<()>();
+    let stuck = Mutex::new(stuck);
+    let producer = Producer::new(&settings.kafka, &settings.publisher, move |_, ()| {
+        let _ = stuck.lock().recv();
+    })
+    .unwrap();
+    assert!(producer.submit(RECORD, Box::new(())).is_ok());
+
+    let started = Instant::now();
+    producer.stop(started + Duration::from_millis(300)).await;
+
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(!producer.is_finished());
+    drop(release);
+    producer.stop(Instant::now() + Duration::from_secs(30)).await;
+    assert!(producer.is_finished());
 }
 
 /// Events go on being posted meanwhile.

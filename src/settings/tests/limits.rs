@@ -3,12 +3,13 @@ use super::given;
 #[test]
 fn a_request_outlives_admission_and_kafka() {
     assert_eq!(
-        given().setting("http.request_timeout", "11s").refused(),
-        "http.request_timeout = \"11s\" (from the variable DUAL_STREAM__HTTP__REQUEST_TIMEOUT): \
-         too short; it must be longer than kafka.message_timeout = \"10s\" (default) and \
-         publisher.admission_timeout = \"1s\" (default), together 11s; raise it or lower those"
+        given().setting("http.request_timeout", "11999ms").refused(),
+        "http.request_timeout = \"11999ms\" (from the variable DUAL_STREAM__HTTP__REQUEST_TIMEOUT): \
+         too short; it must be at least kafka.message_timeout = \"10s\" (default) and \
+         publisher.admission_timeout = \"1s\" (default), together 11s, and 1s in which Kafka's \
+         client finds that an event's time is up; raise it or lower those"
     );
-    given().setting("http.request_timeout", "11001ms").settings();
+    given().setting("http.request_timeout", "12s").settings();
 }
 
 #[test]

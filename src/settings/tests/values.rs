@@ -117,6 +117,8 @@ fn properties_that_the_promises_rest_on_are_refused() {
         ("enable.idempotence", "false", "repeat and reorder"),
         ("message.timeout.ms", "1", "use kafka.message_timeout"),
         ("delivery.timeout.ms", "1", "use kafka.message_timeout"),
+        ("socket.timeout.ms", "1", "half of kafka.message_timeout"),
+        ("request.timeout.ms", "1", "a third of kafka.message_timeout"),
         ("bootstrap.servers", "a:1", "use kafka.brokers"),
         ("metadata.broker.list", "a:1", "use kafka.brokers"),
         ("partitioner", "random", "as Java's clients place them"),
