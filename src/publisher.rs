@@ -3,6 +3,7 @@
 mod admission;
 mod batch;
 mod drain;
+mod room;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
