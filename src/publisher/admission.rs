@@ -49,6 +49,8 @@ pub struct Permit {
     held: usize,
     held_as_large: usize,
     held_as_arriving: usize,
+    /// Whether Kafka took what it was held for.
+    is_drained: bool,
 }
 
 impl Admission {
@@ -76,11 +78,11 @@ impl Admission {
     /// A permit for nothing yet.
     pub fn permit(&self) -> Permit {
         let shared = Arc::clone(&self.shared);
-        Permit { shared, held: 0, held_as_large: 0, held_as_arriving: 0 }
+        Permit { shared, held: 0, held_as_large: 0, held_as_arriving: 0, is_drained: false }
     }
 
-    /// In how many seconds a refused client should come back: when as much as fits has drained,
-    /// at the rate of the last seconds.
+    /// In how many seconds a refused client should come back: when Kafka has taken as much as
+    /// fits, at the rate of the last seconds.
     pub fn retry_after(&self) -> u32 {
         let rate = self.shared.drain.lock().rate(Instant::now());
         let seconds = if rate > 0.0 { self.shared.limit as f64 / rate } else { RETRY_AFTER_STALL };
@@ -197,6 +199,12 @@ impl Permit {
         self.hold(bytes);
     }
 
+    /// Says that Kafka took it. Only then do its bytes count when a refused client is told how fast
+    /// room comes free: bodies that were refused, or held no event, left without making any.
+    pub(super) fn drained(&mut self) {
+        self.is_drained = true;
+    }
+
     fn fitting(&self, bytes: usize) -> usize {
         bytes.min(self.shared.limit.saturating_sub(self.held))
     }
@@ -240,14 +248,21 @@ impl std::ops::Drop for Permit {
         self.release(held);
         self.shared.free_for_large.add_permits(self.held_as_large);
         self.leave_arriving();
-        self.shared.drain.lock().left(held, Instant::now());
+        if self.is_drained {
+            self.shared.drain.lock().left(held, Instant::now());
+        }
     }
 }
 
 #[cfg(test)]
-impl Permit {
+impl Admission {
     pub(super) fn for_tests() -> Self {
-        Admission::with(1024, Duration::ZERO, &Arc::new(Metrics::new())).permit()
+        Admission::with(1024, Duration::ZERO, &Arc::new(Metrics::new()))
+    }
+
+    /// Bytes that have drained of late.
+    pub(super) fn drained(&self) -> usize {
+        self.shared.drain.lock().bytes()
     }
 }
 
