@@ -97,6 +97,11 @@ impl std::fmt::Debug for Admission {
 }
 
 impl Permit {
+    /// How many bytes are admitted.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
     /// Counts the bytes of a body that are in memory before it is admitted, unless it has room
     /// reserved. Without waiting: what waits here is what must not pile up.
     ///
