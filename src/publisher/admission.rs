@@ -188,19 +188,14 @@ impl Permit {
         Ok(())
     }
 
-    /// Adds bytes without waiting, as many as there are. Whoever holds some must not wait for
-    /// more: at the limit all would wait for each other. What is left out stays in proportion to
-    /// the body, which was admitted.
-    pub fn overdraw(&mut self, bytes: usize) {
-        let more = self.shared.free.forget_permits(self.fitting(bytes));
-        self.hold(more);
-    }
-
-    /// Adds bytes that are in memory already, whether there is room for them or not. What there
-    /// is none for keeps others out until as much has left.
+    /// Adds bytes whether there is room for them or not: they are in memory already, or belong to
+    /// what was admitted. Whoever holds some must not wait for more: at the limit all would wait
+    /// for each other. What there is no room for keeps others out until as much has left.
     pub fn charge(&mut self, bytes: usize) {
         let taken = self.shared.free.forget_permits(bytes);
-        self.shared.owed.fetch_add(bytes - taken, Ordering::AcqRel);
+        if taken < bytes {
+            self.shared.owed.fetch_add(bytes - taken, Ordering::AcqRel);
+        }
         self.hold(bytes);
     }
 
