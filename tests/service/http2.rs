@@ -129,7 +129,8 @@ async fn so_is_a_refusal_that_names_a_hundred_faults() {
 
 #[tokio::test]
 async fn a_minimal_answer_costs_nothing() {
-    let app = TestApp::start().await;
+    // Longer than the test waits: an answer that is cut costs nothing either.
+    let app = TestApp::builder().set("http.write_timeout", "60s").start().await;
     let (client, _connection) = connect(&app, &without_a_window()).await;
 
     let answer = post_preferring(&client, "/events/batch", "return=minimal", batch()).await;
