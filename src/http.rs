@@ -9,6 +9,7 @@ mod events;
 mod health;
 mod item;
 mod media;
+mod pieces;
 mod problem;
 mod quiet;
 mod routes;

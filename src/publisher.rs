@@ -3,6 +3,7 @@
 mod admission;
 mod batch;
 mod drain;
+mod room;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -82,7 +83,7 @@ impl DualPublisher {
         if !self.cluster.state().borrow().takes_writes() {
             return self.refuse(events, Reason::KafkaUnavailable);
         }
-        permit.overdraw(events.len() * RECORD_OVERHEAD);
+        permit.charge(events.len() * RECORD_OVERHEAD);
         let batch = self.submit(events, trace, permit);
         batch.outcomes(deadline).await
     }

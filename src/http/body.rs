@@ -7,11 +7,11 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::EXPECT;
-use bytes::BytesMut;
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::pieces::Pieces;
 use super::problem::{Kind, Problem};
 use super::{App, answer};
 use crate::kafka::Reason;
@@ -93,9 +93,8 @@ struct Arriving<'a> {
     permit: Permit,
     /// A body that is complete in its first piece, as most are: it needs no copy.
     whole: Bytes,
-    /// Any other, copied: a piece would keep the buffer alive that it was read into, however
-    /// small it is itself.
-    pieces: BytesMut,
+    /// Any other.
+    pieces: Pieces,
     deadline: Instant,
     /// The length that was announced, once as much room is held.
     held_for: Option<usize>,
@@ -108,7 +107,7 @@ impl<'a> Arriving<'a> {
             body,
             permit: app.admission.permit(),
             whole: Bytes::new(),
-            pieces: BytesMut::new(),
+            pieces: Pieces::default(),
             deadline: Instant::now() + app.body_timeout,
             held_for: None,
         }
@@ -137,6 +136,7 @@ impl<'a> Arriving<'a> {
             }
             room = (2 * room).min(limit);
             self.permit.extend_large(room).map_err(|full| no_room(self.app, full))?;
+            self.pieces.make_room(self.permit.held());
         }
         Ok(())
     }
@@ -146,6 +146,9 @@ impl<'a> Arriving<'a> {
         self.permit.reserve_large(room).await.map_err(|full| no_room(self.app, full))?;
         // The wait was ours, not the client's.
         self.deadline += asked.elapsed();
+        if self.whole.is_empty() {
+            self.pieces.make_room(self.permit.held());
+        }
         Ok(())
     }
 
@@ -159,7 +162,7 @@ impl<'a> Arriving<'a> {
         if has_ended && self.len() == 0 {
             self.whole = data;
         } else {
-            self.pieces.extend_from_slice(&data);
+            self.pieces.push(&data);
         }
         Ok(!has_ended)
     }
@@ -178,7 +181,8 @@ impl<'a> Arriving<'a> {
 
     async fn admit(mut self) -> Result<Received, Problem> {
         self.permit.settle(self.len()).await.map_err(|full| no_room(self.app, full))?;
-        let bytes = if self.pieces.is_empty() { self.whole } else { self.pieces.freeze() };
+        let is_whole = self.pieces.len() == 0;
+        let bytes = if is_whole { self.whole } else { self.pieces.into_bytes() };
         Ok(Received { bytes, permit: self.permit })
     }
 

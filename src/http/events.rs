@@ -43,7 +43,8 @@ async fn store(app: &App, headers: &HeaderMap, posted: &mut Posted) -> Result<Re
     media::of_event(headers)?;
     let limit = app.max_body.min(app.limits.max_event + LENIENCE);
     let Received { bytes, permit } = body::receive(app, posted, limit).await?;
-    let event = event::parse_one(&bytes, &app.limits)?;
+    let rejected = |rejection| Problem::rejected(rejection, &app.admission);
+    let event = event::parse_one(&bytes, &app.limits).map_err(rejected)?;
     let trace = media::trace(headers);
     let outcomes = app.publisher.publish(slice::from_ref(&event), trace, permit).await;
     answer::single(app, &event, &outcomes)
@@ -59,10 +60,12 @@ async fn store_batch(
 ) -> Result<Response, Problem> {
     let media = media::of_batch(headers)?;
     let Received { bytes, permit } = body::receive(app, posted, app.max_body).await?;
+    let rejected = |rejection| Problem::rejected(rejection, &app.admission);
     let events = match media {
         Media::Json => event::parse_array(&bytes, &app.limits),
         Media::NdJson => event::parse_lines(&bytes, &app.limits),
-    }?;
+    }
+    .map_err(rejected)?;
     let trace = media::trace(headers);
     let outcomes = app.publisher.publish(&events, trace, permit).await;
     answer::batch(app, &events, &outcomes, media::prefers_minimal(headers))

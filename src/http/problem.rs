@@ -112,7 +112,7 @@ struct More {
     reason: Option<&'static str>,
     id: Option<String>,
     results: Option<Vec<Item<'static>>>,
-    /// What the answer's bytes count against, when it is as long as a batch has events.
+    /// What the answer's bytes count against, when it may be long.
     admission: Option<Admission>,
     retry_after: Option<u32>,
     allow: Option<&'static str>,
@@ -240,8 +240,10 @@ impl<'a> Error<'a> {
     }
 }
 
-impl From<Rejection> for Problem {
-    fn from(rejection: Rejection) -> Self {
+impl Problem {
+    /// Names the faults of a body, up to 100, in an answer that counts as bytes in flight: one is
+    /// small, but over HTTP/2 a client may leave a hundred of them unread.
+    pub(super) fn rejected(rejection: Rejection, admission: &Admission) -> Self {
         let (kind, detail) = match rejection.kind {
             RejectionKind::Malformed => {
                 (Kind::MalformedJson, "The body is not what its media type says; see errors.")
@@ -256,6 +258,7 @@ impl From<Rejection> for Problem {
         let mut problem = Problem::new(kind, detail);
         problem.more.errors = rejection.faults;
         problem.more.omitted = rejection.omitted;
+        problem.more.admission = Some(admission.clone());
         problem
     }
 }

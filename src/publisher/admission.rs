@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
-use tokio::time::timeout_at;
 
 use super::drain::Drain;
+use super::room::{take, take_in_line, take_whole};
 use crate::metrics::Metrics;
 use crate::settings;
 
@@ -49,6 +49,8 @@ pub struct Permit {
     held: usize,
     held_as_large: usize,
     held_as_arriving: usize,
+    /// Whether Kafka took what it was held for.
+    is_drained: bool,
 }
 
 impl Admission {
@@ -76,11 +78,11 @@ impl Admission {
     /// A permit for nothing yet.
     pub fn permit(&self) -> Permit {
         let shared = Arc::clone(&self.shared);
-        Permit { shared, held: 0, held_as_large: 0, held_as_arriving: 0 }
+        Permit { shared, held: 0, held_as_large: 0, held_as_arriving: 0, is_drained: false }
     }
 
-    /// In how many seconds a refused client should come back: when as much as fits has drained,
-    /// at the rate of the last seconds.
+    /// In how many seconds a refused client should come back: when Kafka has taken as much as
+    /// fits, at the rate of the last seconds.
     pub fn retry_after(&self) -> u32 {
         let rate = self.shared.drain.lock().rate(Instant::now());
         let seconds = if rate > 0.0 { self.shared.limit as f64 / rate } else { RETRY_AFTER_STALL };
@@ -95,6 +97,11 @@ impl std::fmt::Debug for Admission {
 }
 
 impl Permit {
+    /// How many bytes are admitted.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
     /// Counts the bytes of a body that are in memory before it is admitted, unless it has room
     /// reserved. Without waiting: what waits here is what must not pile up.
     ///
@@ -112,16 +119,19 @@ impl Permit {
     }
 
     /// Reserves the first room of a large body. In one go: bodies that each hold a part and wait
-    /// for the rest would keep each other out.
+    /// for the rest would keep each other out. Large ones wait for each other in line, and take
+    /// nothing of what small ones could have before all of it is there.
     ///
     /// # Errors
     /// [`Full`] after the admission timeout.
     pub async fn reserve_large(&mut self, bytes: usize) -> Result<(), Full> {
         let bytes = bytes.min(self.shared.limit / 2);
         let deadline = Instant::now() + self.shared.timeout;
-        acquire(&self.shared.free_for_large, bytes, deadline).await?;
+        take_in_line(&self.shared.free_for_large, bytes, deadline).await?;
         self.held_as_large += bytes;
-        self.grow(bytes, deadline).await?;
+        let more = self.fitting(bytes);
+        take_whole(&self.shared.free, more, deadline).await?;
+        self.hold(more);
         self.leave_arriving();
         Ok(())
     }
@@ -141,16 +151,15 @@ impl Permit {
     /// Says how many bytes the body has, now that all of it is there.
     ///
     /// # Errors
-    /// [`Full`] when it is more than was reserved: after the admission timeout, or at once when
-    /// too many bodies wait for room already.
+    /// [`Full`] when it is more than was reserved and there is not as much: at once when some was,
+    /// or too many bodies wait for room already; else after the admission timeout.
     pub async fn settle(&mut self, bytes: usize) -> Result<(), Full> {
         self.shared.free_for_large.add_permits(std::mem::take(&mut self.held_as_large));
         match bytes.checked_sub(self.held) {
             None => self.release(self.held - bytes),
             Some(more) => {
                 if self.grow_now(more).is_err() {
-                    self.arrive(bytes)?;
-                    self.grow(more, Instant::now() + self.shared.timeout).await?;
+                    self.grow_in_line(more).await?;
                 }
             }
         }
@@ -158,16 +167,20 @@ impl Permit {
         Ok(())
     }
 
-    /// Adds bytes, after waiting for room when there is none. No permit needs more than there
-    /// is: what goes beyond the limit counts as the limit.
-    async fn grow(&mut self, bytes: usize, deadline: Instant) -> Result<(), Full> {
+    /// Adds the first bytes of a small body by the admission timeout.
+    async fn grow_in_line(&mut self, bytes: usize) -> Result<(), Full> {
+        if self.held > 0 {
+            return Err(Full);
+        }
+        self.arrive(bytes)?;
         let more = self.fitting(bytes);
-        acquire(&self.shared.free, more, deadline).await?;
+        take_in_line(&self.shared.free, more, Instant::now() + self.shared.timeout).await?;
         self.hold(more);
         Ok(())
     }
 
-    /// The same without waiting.
+    /// Adds bytes without waiting. No permit needs more than there is: what goes beyond the limit
+    /// counts as the limit.
     fn grow_now(&mut self, bytes: usize) -> Result<(), Full> {
         let more = self.fitting(bytes);
         take(&self.shared.free, more)?;
@@ -175,20 +188,21 @@ impl Permit {
         Ok(())
     }
 
-    /// Adds bytes without waiting, as many as there are. Whoever holds some must not wait for
-    /// more: at the limit all would wait for each other. What is left out stays in proportion to
-    /// the body, which was admitted.
-    pub fn overdraw(&mut self, bytes: usize) {
-        let more = self.shared.free.forget_permits(self.fitting(bytes));
-        self.hold(more);
-    }
-
-    /// Adds bytes that are in memory already, whether there is room for them or not. What there
-    /// is none for keeps others out until as much has left.
+    /// Adds bytes whether there is room for them or not: they are in memory already, or belong to
+    /// what was admitted. Whoever holds some must not wait for more: at the limit all would wait
+    /// for each other. What there is no room for keeps others out until as much has left.
     pub fn charge(&mut self, bytes: usize) {
         let taken = self.shared.free.forget_permits(bytes);
-        self.shared.owed.fetch_add(bytes - taken, Ordering::AcqRel);
+        if taken < bytes {
+            self.shared.owed.fetch_add(bytes - taken, Ordering::AcqRel);
+        }
         self.hold(bytes);
+    }
+
+    /// Says that Kafka took it. Only then do its bytes count when a refused client is told how fast
+    /// room comes free: bodies that were refused, or held no event, left without making any.
+    pub(super) fn drained(&mut self) {
+        self.is_drained = true;
     }
 
     fn fitting(&self, bytes: usize) -> usize {
@@ -228,46 +242,34 @@ impl Shared {
     }
 }
 
-/// Takes permits that are there now.
-fn take(semaphore: &Semaphore, permits: usize) -> Result<(), Full> {
-    semaphore.try_acquire_many(count(permits)?).map_err(|_| Full)?.forget();
-    Ok(())
-}
-
-/// Takes permits, at once where there are some, else by the deadline.
-async fn acquire(semaphore: &Semaphore, permits: usize, deadline: Instant) -> Result<(), Full> {
-    if take(semaphore, permits).is_ok() {
-        return Ok(());
-    }
-    let acquired = timeout_at(deadline.into(), semaphore.acquire_many(count(permits)?));
-    acquired.await.map_err(|_| Full)?.map_err(|_| Full)?.forget();
-    Ok(())
-}
-
-/// A semaphore counts in u32; the settings keep the limit below.
-fn count(permits: usize) -> Result<u32, Full> {
-    u32::try_from(permits).map_err(|_| Full)
-}
-
 impl std::ops::Drop for Permit {
     fn drop(&mut self) {
         let held = self.held;
         self.release(held);
         self.shared.free_for_large.add_permits(self.held_as_large);
         self.leave_arriving();
-        self.shared.drain.lock().left(held, Instant::now());
+        if self.is_drained {
+            self.shared.drain.lock().left(held, Instant::now());
+        }
     }
 }
 
 #[cfg(test)]
-impl Permit {
+impl Admission {
     pub(super) fn for_tests() -> Self {
-        Admission::with(1024, Duration::ZERO, &Arc::new(Metrics::new())).permit()
+        Admission::with(1024, Duration::ZERO, &Arc::new(Metrics::new()))
+    }
+
+    /// Bytes that have drained of late.
+    pub(super) fn drained(&self) -> usize {
+        self.shared.drain.lock().bytes()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     fn admission(limit: usize, timeout: Duration) -> Admission {
@@ -319,6 +321,44 @@ mod tests {
         assert_eq!(large.settle(30).await, Ok(()));
         assert_eq!(admission.shared.metrics.in_flight.get(), 80);
         assert_eq!(admission.permit().reserve_large(20).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_large_body_that_waits_for_room_takes_none_of_it_from_small_ones() {
+        let admission = admission(100, Duration::from_secs(30));
+        let mut full = admission.permit();
+        assert_eq!(full.settle(70).await, Ok(()));
+        let mut large = admission.permit();
+        let waiting = tokio::spawn(async move { large.reserve_large(50).await });
+        tokio::task::yield_now().await;
+        for _ in 0..3 {
+            assert_eq!(admission.permit().settle(30).now_or_never(), Some(Ok(())));
+        }
+        drop(full);
+        assert_eq!(waiting.await.unwrap(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_large_body_that_goes_away_or_waits_in_vain_leaves_its_share() {
+        let admission = admission(100, Duration::from_millis(1));
+        let mut full = admission.permit();
+        assert_eq!(full.settle(70).await, Ok(()));
+        assert_eq!(admission.permit().reserve_large(50).await, Err(Full));
+        assert_eq!(admission.permit().reserve_large(50).now_or_never(), None);
+        assert_eq!(admission.shared.free_for_large.available_permits(), 50);
+        assert_eq!(admission.shared.free.available_permits(), 30);
+    }
+
+    /// It would wait with what it holds, which is what the others wait for.
+    #[tokio::test]
+    async fn a_body_that_holds_room_does_not_wait_for_the_rest() {
+        let admission = admission(100, Duration::from_secs(30));
+        let mut large = admission.permit();
+        assert_eq!(large.reserve_large(80).await, Ok(()));
+        let mut small = admission.permit();
+        assert_eq!(small.settle(40).await, Ok(()));
+        assert_eq!(large.settle(80).now_or_never(), Some(Err(Full)));
+        assert_eq!(admission.shared.metrics.arriving.get(), 0);
     }
 
     #[tokio::test]

@@ -17,7 +17,7 @@ pub(super) struct Batch {
     open: AtomicUsize,
     settled: Notify,
     submitted: Instant,
-    _permit: Permit,
+    permit: Permit,
 }
 
 /// What a record carries through Kafka: its place in its batch.
@@ -33,7 +33,7 @@ impl Batch {
             open: AtomicUsize::new(events),
             settled: Notify::new(),
             submitted: Instant::now(),
-            _permit: permit,
+            permit,
         })
     }
 
@@ -47,6 +47,15 @@ impl Batch {
         let outcome = |slot: &OnceLock<Outcome>| slot.get().copied();
         let unanswered = Outcome::Unknown(Reason::TimedOut);
         self.outcomes.iter().map(|slot| outcome(slot).unwrap_or(unanswered)).collect()
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        let is_stored = |slot: &OnceLock<Outcome>| matches!(slot.get(), Some(Outcome::Stored(_)));
+        if self.outcomes.iter().any(is_stored) {
+            self.permit.drained();
+        }
     }
 }
 
@@ -74,6 +83,11 @@ impl Ticket {
 mod tests {
     use super::*;
     use crate::cursor::Cursor;
+    use crate::publisher::Admission;
+
+    fn batch(events: usize) -> Arc<Batch> {
+        Batch::new(events, Admission::for_tests().permit())
+    }
 
     fn soon() -> Instant {
         Instant::now() + Duration::from_secs(10)
@@ -81,7 +95,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_answers_when_the_last_outcome_is_in_and_in_the_order_of_the_request() {
-        let batch = Batch::new(2, Permit::for_tests());
+        let batch = batch(2);
         let stored = Outcome::Stored(Cursor::new(1, 7));
         let failed = Outcome::NotStored(Reason::TooLarge);
         Ticket::new(&batch, 1).settle(failed);
@@ -95,11 +109,34 @@ mod tests {
 
     #[tokio::test]
     async fn what_has_no_outcome_at_the_deadline_is_unknown() {
-        let batch = Batch::new(2, Permit::for_tests());
+        let batch = batch(2);
         Ticket::new(&batch, 0).settle(Outcome::Stored(None));
         assert_eq!(
             batch.outcomes(Instant::now()).await,
             [Outcome::Stored(None), Outcome::Unknown(Reason::TimedOut)]
         );
+    }
+
+    #[tokio::test]
+    async fn only_what_kafka_took_says_how_fast_room_comes_free() {
+        let admission = Admission::for_tests();
+        let admitted = async || {
+            let mut permit = admission.permit();
+            permit.settle(100).await.unwrap();
+            permit
+        };
+        drop(admitted().await);
+        let mut answer = admission.permit();
+        answer.charge(100);
+        drop(answer);
+        let refused = Batch::new(1, admitted().await);
+        Ticket::new(&refused, 0).settle(Outcome::NotStored(Reason::TooLarge));
+        drop(refused);
+        assert_eq!(admission.drained(), 0);
+
+        let stored = Batch::new(2, admitted().await);
+        Ticket::new(&stored, 1).settle(Outcome::Stored(None));
+        drop(stored);
+        assert_eq!(admission.drained(), 100);
     }
 }

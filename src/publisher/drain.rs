@@ -1,11 +1,11 @@
-//! How fast the bytes in flight leave.
+//! How fast Kafka takes the bytes in flight.
 
 use std::time::{Duration, Instant};
 
 /// Over how long the rate is measured, at the least.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// Bytes that left, for the rate at which they do.
+/// Bytes that Kafka took, for the rate at which it does.
 pub(super) struct Drain {
     since: Instant,
     bytes: usize,
@@ -27,6 +27,11 @@ impl Drain {
     pub(super) fn rate(&mut self, now: Instant) -> f64 {
         self.roll(now);
         self.rate
+    }
+
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     fn roll(&mut self, now: Instant) {

@@ -259,12 +259,45 @@ async fn more_than_fits_in_flight_is_refused_with_a_time_to_come_back() {
     assert_eq!((first.status, first.problem().as_str()), (503, "not-stored"));
     let retry_after = first.header("retry-after").unwrap().parse::<u32>().unwrap();
     assert!((1..=30).contains(&retry_after));
-    assert!(app.metric("dual_stream_in_flight_bytes", &[]).await <= 8192.0);
+    // Four fit, and 512 bytes for each of their records come to it.
+    assert!(app.metric("dual_stream_in_flight_bytes", &[]).await <= 8192.0 + 4.0 * 512.0);
     kafka.broker_up(1).unwrap();
     let rest = posts.join_all().await;
     let stored = rest.iter().filter(|answer| answer.status == 201).count();
     assert!(stored > 0, "what was admitted is stored once Kafka is back");
     assert_eq!(app.records().await.len(), stored);
+}
+
+/// Or a flood of them would take many times the memory that is planned for.
+#[tokio::test]
+async fn what_small_records_cost_counts_even_where_there_is_no_room_for_it() {
+    let kafka = MockCluster::new(1).unwrap();
+    kafka.create_topic("tiny", 1, 1).unwrap();
+    let app = TestApp::builder()
+        .brokers(&kafka.bootstrap_servers())
+        .topic("tiny")
+        .set("publisher.max_event", "2KiB")
+        .set("http.max_body", "4KiB")
+        .set("publisher.max_in_flight_bytes", "8KiB")
+        .set("publisher.admission_timeout", "100ms")
+        .start()
+        .await;
+    kafka.broker_down(1).unwrap();
+    let batch = serde_json::to_string(&vec![event("1"); 10]).unwrap();
+    let cost = (batch.len() + 10 * 512) as f64;
+
+    let mut posts = tokio::task::JoinSet::new();
+    for number in 1..=2 {
+        let (client, batch) = (app.client.clone(), batch.clone());
+        posts.spawn(async move { client.batch(batch).await.status });
+        app.metric_is("dual_stream_in_flight_bytes", f64::from(number) * cost).await;
+    }
+
+    assert_eq!(app.client.event(event("2")).await.status, 503);
+    kafka.broker_up(1).unwrap();
+    assert_eq!(posts.join_all().await, [201, 201]);
+    app.metric_is("dual_stream_in_flight_bytes", 0.0).await;
+    assert_eq!(app.client.event(event("2")).await.status, 201);
 }
 
 #[tokio::test]
