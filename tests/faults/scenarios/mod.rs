@@ -23,5 +23,5 @@ pub fn patient() -> Builder {
 
 /// Kafka's time is shorter than by default, so that outages need not be long.
 pub fn hasty() -> Builder {
-    TestApp::builder().set("kafka.message_timeout", "3s").set("http.request_timeout", "5s")
+    TestApp::builder().set("kafka.message_timeout", "3s").set("http.request_timeout", "6s")
 }
