@@ -52,7 +52,7 @@ fn all() -> Vec<(Form, &'static str, Scenario)> {
         Short "broker frozen for longer than the message timeout" broker::frozen;
         Full "broker restarted in order" broker::restarted;
         Full "broker absent at the start" broker::absent_at_start;
-        Short "errors that are retried" errors::retried;
+        Full "errors that are retried" errors::retried;
         Short "errors that are permanent" errors::permanent;
         Short "errors that are fatal to the producer" errors::fatal;
         Full "answers of Kafka late, then too late" errors::latency;
@@ -89,7 +89,7 @@ fn all() -> Vec<(Form, &'static str, Scenario)> {
     .into()
 }
 
-/// A minute by default; `MINUTES` sets another time.
+/// `MINUTES` sets how long the soak lasts.
 fn minutes() -> Option<f64> {
     std::env::var("MINUTES").ok().map(|text| text.parse().expect("MINUTES is a number"))
 }
@@ -100,7 +100,7 @@ async fn memory_over_time(name: &'static str) -> Row {
 
 async fn by_chance(name: &'static str) -> Row {
     let seed = std::env::var("SEED").ok().map(|text| text.parse().expect("SEED is a number"));
-    let time = Duration::from_secs_f64(60.0 * minutes().unwrap_or(0.5));
+    let time = Duration::from_secs_f64(60.0 * minutes().unwrap_or(0.3));
     soak::soak(name, time, seed.unwrap_or_else(|| fastrand::u64(..))).await
 }
 
