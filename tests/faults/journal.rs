@@ -37,8 +37,8 @@ pub struct Event {
 pub struct Attempt {
     pub event: usize,
     pub verdict: Verdict,
-    /// When the verdict was known.
-    at: Instant,
+    /// When it was sent.
+    sent: Instant,
 }
 
 /// Everything that one connection sent, in order.
@@ -56,13 +56,13 @@ impl Journal {
         Journal { writer, ..Journal::default() }
     }
 
-    pub fn note(&mut self, event: usize, verdict: Verdict) {
-        self.attempts.push(Attempt { event, verdict, at: Instant::now() });
+    pub fn note(&mut self, event: usize, sent: Instant, verdict: Verdict) {
+        self.attempts.push(Attempt { event, verdict, sent });
     }
 
-    /// The log was thrown away at this time, with everything in it.
+    /// The log was thrown away at this time, with everything that was sent before.
     pub fn erase_before(&mut self, time: Instant) {
-        for attempt in self.attempts.iter_mut().filter(|attempt| attempt.at < time) {
+        for attempt in self.attempts.iter_mut().filter(|attempt| attempt.sent < time) {
             if matches!(attempt.verdict, Verdict::Stored(_)) {
                 attempt.verdict = Verdict::Erased;
             }

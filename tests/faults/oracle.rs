@@ -1,9 +1,10 @@
 //! The oracle: holds every answer against the log as it lies in Kafka.
 //!
-//! Of an event, the log has at least as many records as there were attempts that were answered
-//! as stored, and at most those and the attempts whose outcome was left open. An attempt that was
-//! answered as not stored adds nothing. What is there more often, and was never answered as not
-//! stored, the service has doubled by itself: no answer is wrong, but it is counted.
+//! Of an event, at least as many attempts are in the log as were answered as stored, and at most
+//! those and the attempts whose outcome was left open. An attempt that was answered as not stored
+//! adds nothing. Attempts are told apart by the time of their records, which is that of their
+//! submission: two records with the same time are one attempt, which the service has written
+//! twice. No answer is wrong then, but it is counted.
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,6 +22,8 @@ struct Record {
     cursor: Cursor,
     hash: u64,
     source_id: String,
+    /// Of its submission, in milliseconds.
+    time: i64,
 }
 
 /// A topic as it lies in Kafka.
@@ -50,7 +53,7 @@ pub struct Findings {
     pub connection_lost: usize,
     /// Records beyond the first of an event that was sent again.
     pub repeats: usize,
-    /// Records beyond those that attempts account for.
+    /// Records beyond the first of an attempt.
     pub doubled: usize,
     /// Answered as stored, without saying where.
     pub without_cursor: usize,
@@ -86,7 +89,8 @@ impl Log {
         };
         let source_id = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
         self.places.insert(cursor, id.clone());
-        let record = Record { cursor, hash: journal::hash(value), source_id };
+        let time = message.timestamp().to_millis().expect("a time");
+        let record = Record { cursor, hash: journal::hash(value), source_id, time };
         self.records.entry(id).or_default().push(record);
     }
 }
@@ -101,7 +105,6 @@ fn id_of(message: &BorrowedMessage<'_>) -> Option<String> {
 struct Allowed {
     least: usize,
     most: usize,
-    was_refused: bool,
 }
 
 /// Holds the journals and the notifications against the log.
@@ -150,22 +153,24 @@ impl Findings {
                     allowed.least += 1;
                     allowed.most += 1;
                 }
-                Verdict::NotStored => allowed.was_refused = true,
+                Verdict::NotStored => {}
                 Verdict::Unknown | Verdict::ConnectionLost | Verdict::Erased => allowed.most += 1,
             }
         }
         for (event, allowed) in allowed.iter().enumerate() {
             let id = journal::id(journal.writer, event);
-            let there = log.records.get(&id).map_or(0, Vec::len);
+            let records = log.records.get(&id).map_or(&[][..], Vec::as_slice);
+            let times: HashSet<i64> = records.iter().map(|record| record.time).collect();
+            let there = times.len();
             if there < allowed.least {
                 self.lost.push(format!("{id}: stored {} times, there {there}", allowed.least));
             }
-            self.repeats += there.min(allowed.most).saturating_sub(1);
-            if there > allowed.most && allowed.was_refused {
+            self.repeats += there.saturating_sub(1);
+            self.doubled += records.len() - there;
+            if there > allowed.most {
                 let most = allowed.most;
-                self.lies.push(format!("{id}: {there} records, of which {most} are accounted for"));
-            } else {
-                self.doubled += there.saturating_sub(allowed.most);
+                self.lies
+                    .push(format!("{id}: there from {there} attempts, of which {most} may be"));
             }
         }
     }

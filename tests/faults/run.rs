@@ -172,13 +172,14 @@ impl Run {
         let events: Vec<_> = (0..ASKED).map(|source| self.asker_event(source)).collect();
         let ids: Vec<_> = (first..first + ASKED).map(|event| journal::id(ASKER, event)).collect();
         let json = format!("[{}]", events.join(","));
+        let sent = Instant::now();
         let answer = connection.post("/events/batch", Bytes::from(json)).await;
         let verdicts = match &answer {
             None => vec![Verdict::ConnectionLost; ASKED],
             Some(answer) => verdicts::of_batch(answer, &ids).expect("an answer of one piece"),
         };
         for (event, verdict) in verdicts.iter().enumerate() {
-            self.asker.note(first + event, *verdict);
+            self.asker.note(first + event, sent, *verdict);
         }
         answer.map(|_| verdicts.iter().all(|verdict| matches!(verdict, Verdict::Stored(_))))
     }

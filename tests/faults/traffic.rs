@@ -137,8 +137,8 @@ impl Writer {
             Some(answer) => verdicts::of_batch(answer, &self.ids(&group)),
         };
         match verdicts {
-            Ok(verdicts) => self.note(group, &verdicts).await,
-            Err(contradiction) => self.contradicted(&group, contradiction),
+            Ok(verdicts) => self.note(group, started, &verdicts).await,
+            Err(contradiction) => self.contradicted(&group, started, contradiction),
         }
         answer.map(|_| connection)
     }
@@ -172,11 +172,11 @@ impl Writer {
         group.iter().map(|(number, _)| journal::id(self.journal.writer, *number)).collect()
     }
 
-    async fn note(&mut self, group: Vec<(usize, String)>, verdicts: &[Verdict]) {
+    async fn note(&mut self, group: Vec<(usize, String)>, sent: Instant, verdicts: &[Verdict]) {
         let mut refused = false;
         for ((number, json), verdict) in group.into_iter().zip(verdicts) {
             self.counts.add(*verdict);
-            self.journal.note(number, *verdict);
+            self.journal.note(number, sent, *verdict);
             let chance = match verdict {
                 Verdict::Unknown | Verdict::ConnectionLost => 0.5,
                 Verdict::NotStored => 0.25,
@@ -193,9 +193,9 @@ impl Writer {
     }
 
     /// Nothing can be said of these events but that they may be there.
-    fn contradicted(&mut self, group: &[(usize, String)], contradiction: String) {
+    fn contradicted(&mut self, group: &[(usize, String)], sent: Instant, contradiction: String) {
         for (number, _) in group {
-            self.journal.note(*number, Verdict::Unknown);
+            self.journal.note(*number, sent, Verdict::Unknown);
         }
         self.journal.contradictions.push(contradiction);
     }

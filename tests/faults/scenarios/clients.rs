@@ -127,7 +127,7 @@ pub async fn hanging_up(name: &'static str) -> Row {
             stream.set_zero_linger().expect("a reset");
         }
         drop(stream);
-        journal.note(number, Verdict::HungUp);
+        journal.note(number, Instant::now(), Verdict::HungUp);
     }
     sleep(Duration::from_millis(300)).await;
     proxy.set(Mode::Pass);
