@@ -9,6 +9,7 @@ mod events;
 mod health;
 mod item;
 mod media;
+mod phase;
 mod pieces;
 mod problem;
 mod quiet;
@@ -27,9 +28,10 @@ use axum::routing::{get, post};
 
 pub use edge::Edge;
 pub use health::Health;
+pub use phase::{Phase, Stop};
 pub use problem::{KINDS as PROBLEMS, Kind as ProblemKind};
 pub use routes::{ADMIN as ADMIN_ROUTES, API as API_ROUTES, Route};
-pub use server::{Phase, Server, Stop};
+pub use server::Server;
 
 use crate::event;
 use crate::metrics::{self, Metrics};

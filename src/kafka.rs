@@ -1,5 +1,6 @@
 //! Everything that talks to Kafka. The only module that imports `rdkafka`.
 
+mod admin;
 mod client;
 mod clients;
 mod cluster;

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-pub use admission::{Admission, Full, Permit};
+pub use admission::{Admission, Permit};
 pub use batch::Ticket;
+pub use room::Full;
 
 use crate::event::Event;
 use crate::kafka::{

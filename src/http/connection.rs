@@ -20,8 +20,8 @@ use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 
 use super::Edge;
+use super::phase::{Phase, Stop, stopped};
 use super::quiet::Quiet;
-use super::server::{Phase, Stop, stopped};
 use super::unread::Unread;
 use crate::metrics::Metrics;
 

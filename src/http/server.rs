@@ -1,35 +1,22 @@
 //! Accepting connections, and letting them finish.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout, timeout_at};
 
 use super::Edge;
 use super::connection::{Connection, Open};
+use super::phase::{Stop, stopped};
 use crate::metrics::Metrics;
 use crate::telemetry;
 
 /// How long accepting pauses when the system has no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// What a server is told of the service's end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// There is none in sight.
-    Serving,
-    /// Clients are asked to go elsewhere: every answer is the last of its connection.
-    Leaving,
-    /// No new connections; by this time the last request should be answered.
-    Stopping(Instant),
-}
-
-/// Tells servers, and their connections, when to stop.
-pub type Stop = watch::Receiver<Phase>;
 
 /// A listener and what it serves.
 pub struct Server {
@@ -106,15 +93,5 @@ impl Server {
             farewell: self.farewell,
             open: Open::count(slot, Arc::clone(&self.metrics)),
         }
-    }
-}
-
-/// Waits until told to stop, and says by when.
-pub(super) async fn stopped(stop: &mut Stop) -> Instant {
-    let told = stop.wait_for(|phase| matches!(phase, Phase::Stopping(_))).await;
-    match told.as_deref() {
-        Ok(Phase::Stopping(deadline)) => *deadline,
-        // Whoever could have told is gone.
-        _ => Instant::now(),
     }
 }

@@ -8,14 +8,12 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rdkafka::bindings::rd_kafka_resp_err_t as RespErr;
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataTopic;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::client;
+use super::config::PROBE_TIMEOUT;
 use super::limits::LimitsWatch;
 use super::producer::Producer;
 use super::state::{ClusterState, Partitions};
@@ -23,9 +21,6 @@ use super::topic::MissingTopic;
 use crate::settings::{self, Settings};
 use crate::telemetry;
 
-/// How long an answer may take. Two in a row have to be missing before the cluster is down: a
-/// broker that is frozen is noticed after twice this and an interval.
-pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How soon it is asked again while the topic cannot be written to: posts are refused meanwhile.
 const PAUSE_WITHOUT_KAFKA: Duration = Duration::from_millis(100);
 /// How long the first *up* waits for the topic's limits, so that the client which takes the first
@@ -218,19 +213,5 @@ fn tell(before: &ClusterState, state: &ClusterState) {
             telemetry::warn_limited!("kafka is still down: {detail}");
         }
         (ClusterState::Down { detail, .. }, _) => tracing::warn!("kafka is down: {detail}"),
-    }
-}
-
-/// The context of the clients that ask for what a producer cannot.
-pub(super) struct AdminContext;
-
-impl ClientContext for AdminContext {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        client::log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        // The state says it, with what to do.
-        tracing::debug!("kafka: {error}: {reason}");
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use super::cluster::PROBE_TIMEOUT;
 use crate::settings;
 
 /// Room for what a record carries besides the event: key, headers, framing. The largest are a
@@ -29,6 +28,9 @@ const MESSAGE_MAX_RANGE_START: usize = 1000;
 const CODEC: [&str; 2] = ["compression.codec", "compression.type"];
 /// The two names of one property.
 const LINGER: [&str; 2] = ["linger.ms", "queue.buffering.max.ms"];
+/// How long an answer may take. Two in a row have to be missing before the cluster is down: a
+/// broker that is frozen is noticed after twice this and an interval.
+pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an answer is waited for at the least. It holds for every request: below what the probe
 /// waits for its answer, or a login takes, a short `kafka.message_timeout` would keep a cluster
 /// that is merely far away from ever being reached.

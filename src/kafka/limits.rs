@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
-use super::cluster::AdminContext;
+use super::admin::AdminContext;
 use super::config;
 use crate::settings::{self, Settings};
 

@@ -8,7 +8,7 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::RDKafkaErrorCode;
 use tokio::runtime::Handle;
 
-use super::cluster::AdminContext;
+use super::admin::AdminContext;
 use super::config;
 use crate::settings;
 use crate::telemetry;

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::drain::Drain;
-use super::room::{take, take_in_line, take_whole};
+use super::room::{Full, take, take_in_line, take_whole};
 use crate::metrics::Metrics;
 use crate::settings;
 
@@ -38,10 +38,6 @@ struct Shared {
     drain: Mutex<Drain>,
     metrics: Arc<Metrics>,
 }
-
-/// There was no room: at once, or for the whole admission timeout where that is waited for.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Full;
 
 /// Bytes that were admitted, until it is dropped.
 pub struct Permit {

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep_until, timeout_at};
 
-use super::admission::Full;
-
 /// How often it is tried again to take room whole. Being told of each release instead would cost
 /// every request, and wake all who wait for what is most often too little.
 const RETRY: Duration = Duration::from_millis(5);
+
+/// There was no room: at once, or for the whole admission timeout where that is waited for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Full;
 
 /// Takes permits that are there now.
 pub(super) fn take(room: &Semaphore, permits: usize) -> Result<(), Full> {
