@@ -9,6 +9,7 @@ mod doubt;
 mod errors;
 mod limits;
 mod mock;
+mod native;
 mod outcome;
 mod producer;
 mod record;

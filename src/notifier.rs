@@ -90,6 +90,7 @@ impl Notifier {
                 circuit: Arc::clone(&circuit),
                 broadcaster: broadcaster(),
                 max_pipeline: settings.max_pipeline,
+                linger: settings.linger,
                 cooldown: settings.breaker_cooldown,
                 unsent: 0,
                 left: Arc::clone(&left),

@@ -138,6 +138,8 @@ pub struct Notify {
     pub workers: usize,
     /// Most notifications in a pipeline.
     pub max_pipeline: usize,
+    /// How long notifications gather after a pipeline.
+    pub linger: Duration,
     /// Failed pipelines in a row that open the circuit.
     pub breaker_threshold: u32,
     /// How long the circuit stays open.

@@ -2,8 +2,8 @@
 
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rdkafka::bindings::{RD_KAFKA_OFFSET_INVALID, rd_kafka_message_status};
 use rdkafka::client::ClientContext;
@@ -12,10 +12,12 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, DeliveryResult, Message};
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::types::RDKafkaConfRes;
+use rdkafka::util::IntoOpaque as _;
 
 use super::doubt::Doubt;
+use super::native::{self, Topic};
 use super::outcome::{Failed, Outcome, Reason};
-use super::record::identity;
+use super::record::{Record, identity};
 use crate::cursor::Cursor;
 use crate::telemetry;
 
@@ -27,6 +29,8 @@ const NO_ANSWER: i64 = RD_KAFKA_OFFSET_INVALID as i64;
 /// One client of librdkafka, of which a producer may have several one after the other.
 pub(super) struct Client<T: Send + Sync + 'static> {
     producer: ManuallyDrop<BaseProducer<Context<T>>>,
+    /// The one that records go to, once there is a record.
+    topic: ManuallyDrop<OnceLock<Topic>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -63,7 +67,44 @@ pub(super) fn create<T: Send + Sync + 'static>(
     let context =
         Context { on_report: Arc::clone(on_report), stop: Arc::clone(stop), doubt: Doubt::new() };
     let producer = BaseProducer::from_config_and_context(config, context)?;
-    Ok(Client { producer: ManuallyDrop::new(producer), stop: Arc::clone(stop) })
+    Ok(Client {
+        producer: ManuallyDrop::new(producer),
+        topic: ManuallyDrop::default(),
+        stop: Arc::clone(stop),
+    })
+}
+
+impl<T: Send + Sync + 'static> Client<T> {
+    /// Queues a record. All records of a client go to the topic of its first.
+    pub(super) fn send(
+        &self,
+        topic: &str,
+        record: &Record<'_>,
+        carried: Box<T>,
+    ) -> Result<(), (RDKafkaErrorCode, Box<T>)> {
+        let topic = match self.topic(topic) {
+            Ok(topic) => topic,
+            Err(code) => return Err((code, carried)),
+        };
+        let Some(headers) = record.headers() else {
+            return Err((RDKafkaErrorCode::QueueFull, carried));
+        };
+        let (client, key) = (self.client().native_ptr(), record.source_id.as_bytes());
+        let opaque = carried.into_ptr();
+        // SAFETY: the client is alive, and the topic was made for it.
+        unsafe { native::produce(client, topic, key, record.value, headers, opaque) }
+            // SAFETY: it is the pointer from above, and librdkafka did not take it.
+            .map_err(|code| (code, unsafe { Box::from_ptr(opaque) }))
+    }
+
+    fn topic(&self, name: &str) -> Result<&Topic, RDKafkaErrorCode> {
+        if let Some(topic) = self.topic.get() {
+            return Ok(topic);
+        }
+        // SAFETY: the client is alive, and ends after its topic (see `drop`).
+        let topic = unsafe { Topic::new(self.client().native_ptr(), name) }?;
+        Ok(self.topic.get_or_init(|| topic))
+    }
 }
 
 impl<T: Send + Sync + 'static> Deref for Client<T> {
@@ -79,7 +120,9 @@ impl<T: Send + Sync + 'static> Drop for Client<T> {
     /// and these for the system's resolver. Whoever drops it has reports to serve, or requests.
     /// At the end of the service there is nothing else to do, and who drops it decides.
     fn drop(&mut self) {
-        // SAFETY: it is taken once, here, and nobody uses a value that is being dropped.
+        // SAFETY: it is dropped once, here, and nobody uses a value that is being dropped.
+        unsafe { ManuallyDrop::drop(&mut self.topic) };
+        // SAFETY: as above.
         let producer = unsafe { ManuallyDrop::take(&mut self.producer) };
         if self.stop.load(Ordering::Acquire) {
             return drop(producer);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use rdkafka::config::ClientConfig;
-use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::KafkaResult;
 use rdkafka::producer::{Producer as _, PurgeConfig};
 
 use super::client::{self, Client, OnReport};
@@ -108,10 +108,8 @@ impl<T: Send + Sync + 'static> Clients<T> {
         if self.is_draining.load(Ordering::SeqCst) {
             return Err((Outcome::NotStored(Reason::KafkaUnavailable), carried));
         }
-        self.current.load().send(record.to_topic(topic, carried)).map_err(|(error, record)| {
-            let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Unknown);
-            (Outcome::not_queued(code), record.delivery_opaque)
-        })
+        let sent = self.current.load().send(topic, &record, carried);
+        sent.map_err(|(code, carried)| (Outcome::not_queued(code), carried))
     }
 
     /// Ends the thread.

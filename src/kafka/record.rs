@@ -1,7 +1,8 @@
 //! The Kafka record of an event: key, value and headers.
 
-use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
-use rdkafka::producer::BaseRecord;
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+
+use super::native;
 
 /// The names of the record's headers, in the order in which they are written.
 pub mod header {
@@ -83,37 +84,22 @@ fn is_printable(byte: u8) -> bool {
     matches!(byte, 0x20..=0x7e)
 }
 
-impl<'a> Record<'a> {
-    /// The record in librdkafka's form.
-    pub(super) fn to_topic<T: rdkafka::util::IntoOpaque>(
-        self,
-        topic: &'a str,
-        opaque: T,
-    ) -> BaseRecord<'a, str, [u8], T> {
-        BaseRecord::with_opaque_to(topic, opaque)
-            .key(self.source_id)
-            .payload(self.value)
-            .headers(self.headers())
-    }
-
-    fn headers(&self) -> OwnedHeaders {
-        let mut headers = OwnedHeaders::new_with_capacity(4 + self.trace.len())
-            .insert(value(header::ID, self.id))
-            .insert(value(header::TYPE, self.kind))
-            .insert(value(header::SOURCE_TYPE, self.source_type))
-            .insert(value(header::CONTENT_TYPE, "application/json"));
-        if let Some(parent) = &self.trace.parent {
-            headers = headers.insert(value(header::TRACEPARENT, parent));
+impl Record<'_> {
+    /// None when there is no memory for them.
+    pub(super) fn headers(&self) -> Option<native::Headers> {
+        let mut headers = native::Headers::with_capacity(4 + self.trace.len())?;
+        headers.add(header::ID, self.id);
+        headers.add(header::TYPE, self.kind);
+        headers.add(header::SOURCE_TYPE, self.source_type);
+        headers.add(header::CONTENT_TYPE, "application/json");
+        if let Some(parent) = self.trace.parent {
+            headers.add(header::TRACEPARENT, parent);
         }
-        if let Some(state) = &self.trace.state {
-            headers = headers.insert(value(header::TRACESTATE, state));
+        if let Some(state) = self.trace.state {
+            headers.add(header::TRACESTATE, state);
         }
-        headers
+        Some(headers)
     }
-}
-
-fn value<'a>(key: &'a str, text: &'a str) -> Header<'a, &'a str> {
-    Header { key, value: Some(text) }
 }
 
 /// The fields of a record of ours that its notification needs: id, type, source type, source id.

@@ -75,8 +75,7 @@ impl Queue {
     /// Waits for notifications and takes all of them. `spent` is the batch taken before: done
     /// with, and its memory is used again.
     pub(super) async fn take(&self, mut spent: Batch) -> Taken {
-        self.settle(&spent);
-        spent.clear();
+        self.settle(&mut spent);
         loop {
             {
                 let mut state = self.state.lock();
@@ -93,10 +92,11 @@ impl Queue {
         }
     }
 
-    /// Gives back the room of a batch that was taken.
-    pub(super) fn settle(&self, spent: &Batch) {
+    /// Gives back the room of a batch that was taken, and empties it.
+    pub(super) fn settle(&self, spent: &mut Batch) {
         self.state.lock().taken = 0;
         self.metrics.notify_queue.dec_by(spent.bytes.len() as i64);
+        spent.clear();
     }
 
     /// Waits until the queue is closed.

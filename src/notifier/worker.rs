@@ -24,6 +24,7 @@ pub(super) struct Worker {
     pub(super) circuit: Arc<Circuit>,
     pub(super) broadcaster: Broadcaster,
     pub(super) max_pipeline: usize,
+    pub(super) linger: Duration,
     pub(super) cooldown: Duration,
     /// How many notifications of the batch under way are not sent yet.
     pub(super) unsent: usize,
@@ -70,16 +71,26 @@ impl Worker {
             }
             match timeout(IDLE_PROBE, self.queue.take(std::mem::take(&mut batch))).await {
                 Err(_) => self.probe().await,
-                Ok(Taken::Batch(taken)) => {
+                Ok(Taken::Batch(mut taken)) => {
                     self.send(&taken).await;
+                    self.queue.settle(&mut taken);
                     batch = taken;
+                    self.linger().await;
                 }
-                Ok(Taken::Last(taken)) => {
+                Ok(Taken::Last(mut taken)) => {
                     self.send(&taken).await;
-                    self.queue.settle(&taken);
+                    self.queue.settle(&mut taken);
                     return;
                 }
             }
+        }
+    }
+
+    /// Lets notifications gather after a pipeline. Nobody is woken for them meanwhile, and one that
+    /// comes after a longer silence goes out at once.
+    async fn linger(&self) {
+        if !self.linger.is_zero() {
+            sleep(self.linger).await;
         }
     }
 
@@ -146,5 +157,44 @@ fn reason(failure: &Failure) -> Dropped {
     match failure {
         Failure::Unreachable(_) => Dropped::Failed,
         Failure::Refused(_) => Dropped::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tokio::sync::broadcast;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_comes_soon_after_a_pipeline_gathers_for_the_next() {
+        let linger = Duration::from_millis(100);
+        let metrics = Arc::new(Metrics::new());
+        let queue = Arc::new(Queue::new(1024, Arc::clone(&metrics)));
+        let (subscribers, mut subscriber) = broadcast::channel(8);
+        let worker = Worker {
+            queue: Arc::clone(&queue),
+            circuit: Arc::new(Circuit::new(3, Arc::clone(&metrics))),
+            broadcaster: Broadcaster::Local(subscribers),
+            max_pipeline: 512,
+            linger,
+            cooldown: Duration::from_secs(1),
+            unsent: 0,
+            left: Arc::default(),
+            metrics: Arc::clone(&metrics),
+        };
+        let working = tokio::spawn(worker.run());
+        assert!(queue.push(b"a", b"1"));
+        subscriber.recv().await.unwrap();
+        let first = Instant::now();
+        // Its room is free again while the worker lingers.
+        assert_eq!(metrics.notify_queue.get(), 0);
+        assert!(queue.push(b"a", b"2"));
+        subscriber.recv().await.unwrap();
+        assert!(first.elapsed() >= linger / 2);
+        queue.close(Instant::now());
+        working.await.unwrap();
     }
 }

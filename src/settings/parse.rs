@@ -18,6 +18,8 @@ use crate::channel::ChannelTemplate;
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// librdkafka counts in milliseconds, and takes 0 for no limit.
 const SHORTEST: Duration = Duration::from_millis(1);
+/// The longest that something is gathered.
+const LONGEST_LINGER: Duration = Duration::from_millis(100);
 
 /// Smallest size: below it no buffer does anything useful.
 pub(super) const KIB: u64 = 1 << 10;
@@ -63,6 +65,15 @@ pub(super) fn timeout(raw: &Raw) -> Result<Duration, String> {
     let duration = delay(raw)?;
     if duration < SHORTEST {
         return Err("too short; at least 1ms".to_owned());
+    }
+    Ok(duration)
+}
+
+/// How long something gathers: no longer than its buffer, and the end of the service, can take.
+pub(super) fn linger(raw: &Raw) -> Result<Duration, String> {
+    let duration = delay(raw)?;
+    if duration > LONGEST_LINGER {
+        return Err("too long; at most 100ms".to_owned());
     }
     Ok(duration)
 }

@@ -109,6 +109,7 @@ fn notify(reader: &mut Reader<'_>) -> Option<Notify> {
         queue: parse::size(KIB..=LARGEST),
         workers: parse::number(1..=64),
         max_pipeline: parse::number(1..=MANY),
+        linger: parse::linger,
         breaker_threshold: parse::number(1..=1_000_000),
         breaker_cooldown: parse::timeout,
     } }

@@ -45,6 +45,7 @@ fn the_defaults_are_what_the_documentation_promises() {
     assert_eq!(settings.notify.queue, 8 << 20);
     assert_eq!(settings.notify.workers, 2);
     assert_eq!(settings.notify.max_pipeline, 512);
+    assert_eq!(settings.notify.linger, Duration::from_millis(2));
     assert_eq!(settings.notify.breaker_threshold, 3);
     assert_eq!(settings.notify.breaker_cooldown, Duration::from_secs(1));
 

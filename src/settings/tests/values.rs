@@ -53,6 +53,7 @@ fn values_out_of_range_or_shape_are_refused() {
         ("notify.queue", "1", "out of range"),
         ("notify.workers", "0", "not a whole number from 1 to 64"),
         ("notify.max_pipeline", "0", "not a whole number"),
+        ("notify.linger", "1s", "too long; at most 100ms"),
         ("notify.breaker_threshold", "0", "not a whole number"),
         ("notify.breaker_cooldown", "0s", "too short"),
         ("log.level", "dual_stream=loud", "not a filter"),
