@@ -165,10 +165,10 @@ fn what_a_broken_client_had_not_sent_is_not_stored_and_not_waited_for() {
 
     assert!(started.elapsed() < Duration::from_secs(5), "less than kafka.message_timeout");
     assert_eq!(outcomes[0], Outcome::Unknown(Reason::Refused), "{outcomes:?}");
-    // The request after it was written out already, and is answered.
+    // A request or two after it were written out already, and are answered.
     let not_stored = Outcome::NotStored(Reason::KafkaUnavailable);
     let held = outcomes.iter().filter(|outcome| **outcome == not_stored).count();
-    assert!(held >= 8, "{outcomes:?}");
+    assert!(held >= 5, "{outcomes:?}");
     stage.kafka.delay(Duration::ZERO);
     stage.recovers();
 }
