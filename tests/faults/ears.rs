@@ -46,7 +46,7 @@ impl Ears {
     pub async fn close(self) -> Vec<Heard> {
         loop {
             let before = self.count();
-            sleep(Duration::from_millis(300)).await;
+            sleep(Duration::from_secs(1)).await;
             if self.count() == before {
                 break;
             }
