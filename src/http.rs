@@ -8,6 +8,7 @@ mod edge;
 mod events;
 mod health;
 mod item;
+mod last;
 mod media;
 mod phase;
 mod pieces;

@@ -6,7 +6,6 @@ mod tally;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout, timeout_at};
@@ -55,13 +54,13 @@ pub async fn run(
     let admin = http::admin(Arc::clone(&service.app));
     listeners.tell();
     let api = (api, &http::API_ROUTES[..]);
-    let api = Server { farewell: FAREWELL, ..service.server(listeners.http, api, &settings.http) };
-    let api = tokio::spawn(api.run(stopped));
+    let api = Server { farewell: FAREWELL, ..service.server(api, &settings.http) };
+    let api = tokio::spawn(api.run(listeners.http, stopped));
     // The admin listener answers until the end, so that the shutdown can be watched.
     let (stop_admin, admin_stopped) = watch::channel(Phase::Serving);
     let admin = (admin, &http::ADMIN_ROUTES[..]);
-    let admin = service.server(listeners.admin, admin, &settings.http);
-    let admin = tokio::spawn(admin.run(admin_stopped));
+    let admin = service.server(admin, &settings.http);
+    let admin = tokio::spawn(admin.run(listeners.admin, admin_stopped));
 
     shutdown.await;
     let end = service.shut_down(&settings.shutdown, &stop, api).await;
@@ -114,13 +113,11 @@ impl Service {
 
     fn server(
         &self,
-        listener: TcpListener,
         (router, routes): (axum::Router, &'static [http::Route]),
         http: &settings::Http,
     ) -> Server {
         let metrics = Arc::clone(&self.app.metrics);
         Server {
-            listener,
             edge: Edge::new(router, routes, Arc::clone(&metrics)),
             max_connections: http.max_connections,
             idle_timeout: http.idle_timeout,

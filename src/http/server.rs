@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -11,6 +10,7 @@ use tokio::time::{sleep, timeout, timeout_at};
 
 use super::Edge;
 use super::connection::{Connection, Open};
+use super::last;
 use super::phase::{Stop, stopped};
 use crate::metrics::Metrics;
 use crate::telemetry;
@@ -18,10 +18,8 @@ use crate::telemetry;
 /// How long accepting pauses when the system has no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A listener and what it serves.
+/// What the connections of a listener are served.
 pub struct Server {
-    /// Where connections come from.
-    pub listener: TcpListener,
     /// What answers the requests.
     pub edge: Edge,
     /// Connections at once; further ones wait to be accepted.
@@ -40,7 +38,7 @@ pub struct Server {
 impl Server {
     /// Serves until told to stop, then lets the requests under way finish. Returns how many
     /// connections had not finished by the deadline; they are cut.
-    pub async fn run(self, stop: Stop) -> usize {
+    pub async fn run(self, listener: TcpListener, stop: Stop) -> usize {
         let graceful = GracefulShutdown::new();
         let slots = Arc::new(Semaphore::new(self.max_connections));
         let serve = |accepted: Option<(TcpStream, OwnedSemaphorePermit)>| {
@@ -53,22 +51,23 @@ impl Server {
             tokio::select! {
                 biased;
                 deadline = stopped(&mut told) => break deadline,
-                accepted = self.accept(&slots) => serve(accepted),
+                accepted = Self::accept(&listener, &slots) => serve(accepted),
             }
         };
-        // The system has taken these already, and may have told their clients so.
-        while let Some(accepted) = self.accept(&slots).now_or_never() {
-            serve(accepted);
+        for stream in last::connections(listener).await {
+            serve(Arc::clone(&slots).try_acquire_owned().ok().map(|slot| (stream, slot)));
         }
-        drop(self.listener);
         Self::farewell(self.max_connections, self.farewell, &slots).await;
         let finished = timeout_at(deadline.into(), graceful.shutdown()).await;
         if finished.is_ok() { 0 } else { self.max_connections - slots.available_permits() }
     }
 
-    async fn accept(&self, slots: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    async fn accept(
+        listener: &TcpListener,
+        slots: &Arc<Semaphore>,
+    ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
         let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-        match self.listener.accept().await {
+        match listener.accept().await {
             Ok((stream, _)) => Some((stream, slot)),
             Err(error) => {
                 telemetry::warn_limited!("cannot accept a connection: {error}");

@@ -27,8 +27,8 @@ pub async fn terminated(name: &'static str) -> Row {
     row
 }
 
-/// A connection that comes into being in the instant between the last look at the listener and
-/// its end is the system's to lose: there are some thirty at a time, and a few may be unlucky.
+/// A writer that was held up for longer than open connections are still served may post on one in
+/// the moment in which it is closed: on a busy machine that befalls a few of the thirty.
 fn answers_all(run: &Run) {
     let unanswered = run.counts.requests_unanswered();
     assert!(unanswered <= 5, "{unanswered} requests had no answer");
