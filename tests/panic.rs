@@ -19,7 +19,6 @@ async fn a_panic_in_a_handler_is_an_internal_problem() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = Server {
-        listener,
         edge: Edge::new(router, &[], Arc::clone(&metrics)),
         max_connections: 10,
         idle_timeout: Duration::from_secs(5),
@@ -28,7 +27,7 @@ async fn a_panic_in_a_handler_is_an_internal_problem() {
         metrics,
     };
     let (stop, stopped) = watch::channel(Phase::Serving);
-    let server = tokio::spawn(server.run(stopped));
+    let server = tokio::spawn(server.run(listener, stopped));
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
 
     let failed = client.get(format!("{url}/panic")).send().await.unwrap();
