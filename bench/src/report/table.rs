@@ -20,8 +20,9 @@ const HEADER: [&str; 10] = [
     "in Kafka",
     "troubles",
 ];
-const ALL: [Contestant; 7] = [
+const ALL: [Contestant; 8] = [
     Contestant::Service,
+    Contestant::Other,
     Contestant::Bare,
     Contestant::Raw,
     Contestant::Go,
@@ -43,7 +44,25 @@ pub fn progress(work: &Work, sample: &Sample) -> String {
 
 /// Everything, for a terminal.
 pub fn text(results: &Results, ratios: &[Ratio]) -> String {
-    format!("{}\n{}\n{}", rows(results), self::ratios(ratios), skipped(results))
+    let builds = builds(results);
+    format!("{}\n{}\n{builds}{}", rows(results), self::ratios(ratios), skipped(results))
+}
+
+/// This build beside another one, where there is another.
+fn builds(results: &Results) -> String {
+    let measures: [(&str, fn(&Summary<'_>) -> Option<f64>); 3] = [
+        ("CPU an event", |summary| summary.cpu_micros("contestant")),
+        ("events/s", |summary| summary.events_per_second()),
+        ("p50", |summary| summary.latency(|latency| latency.p50)),
+    ];
+    let lines = results.works.iter().flat_map(|work| {
+        measures.iter().filter_map(|(name, measure)| {
+            let of = |build| results.median(build, &work.name, measure);
+            let (this, other) = (of(Contestant::Service)?, of(Contestant::Other)?);
+            Some(format!("{}, {name}: ×{:.3} of the other build's\n", work.name, this / other))
+        })
+    });
+    lines.collect()
 }
 
 /// A table for each work.

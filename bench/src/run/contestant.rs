@@ -13,6 +13,8 @@ use crate::work::Redis;
 #[serde(rename_all = "snake_case")]
 pub enum Contestant {
     Service,
+    /// Another build of the service, to compare with.
+    Other,
     Bare,
     Raw,
     Go,
@@ -21,7 +23,7 @@ pub enum Contestant {
     Naive,
 }
 
-use Contestant::{Bare, Go, GoTuned, Naive, Node, Raw, Service};
+use Contestant::{Bare, Go, GoTuned, Naive, Node, Other, Raw, Service};
 
 /// All that answer HTTP and store.
 pub const GLUE: [Contestant; 4] = [Go, GoTuned, Node, Naive];
@@ -30,6 +32,7 @@ impl fmt::Display for Contestant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Service => "dual-stream",
+            Other => "other build",
             Bare => "bare axum",
             Raw => "raw producer",
             Go => "Go",
@@ -44,11 +47,13 @@ impl fmt::Display for Contestant {
 pub struct Programs {
     release: PathBuf,
     peers: PathBuf,
+    /// Another build of the service.
+    other: Option<PathBuf>,
 }
 
 impl Programs {
-    pub fn below(target: &std::path::Path) -> Self {
-        Programs { release: target.join("release"), peers: target.join("bench/peers") }
+    pub fn below(target: &std::path::Path, other: Option<PathBuf>) -> Self {
+        Programs { release: target.join("release"), peers: target.join("bench/peers"), other }
     }
 
     fn service(&self) -> PathBuf {
@@ -58,6 +63,7 @@ impl Programs {
     fn file(&self, contestant: Contestant) -> Option<PathBuf> {
         match contestant {
             Service => Some(self.service()),
+            Other => self.other.clone(),
             Bare | Raw => None,
             Go | GoTuned => Some(self.peers.join("go/glue")),
             Node => Some(self.peers.join("node/ready")),
@@ -95,12 +101,13 @@ impl Programs {
     ) -> Command {
         let mut command = match contestant {
             Service => Command::new(self.service()),
+            Other => Command::new(self.other.clone().unwrap_or_else(|| self.service())),
             Go | GoTuned => Command::new(self.peers.join("go/glue")),
             Naive => Command::new(self.release.join("naive")),
             Node => Command::new("node"),
             Bare | Raw => Command::new(super::this_program()),
         };
-        if contestant == Service {
+        if matches!(contestant, Service | Other) {
             command.arg("serve").env_clear();
             service_variables(&mut command, listen);
             command

@@ -54,6 +54,9 @@ pub struct Run {
     /// Only works whose name contains this
     #[arg(long)]
     only: Option<String>,
+    /// Another build of the service: it and this one take turns at the works that are chosen
+    #[arg(long)]
+    against: Option<PathBuf>,
     /// Minutes of a long load at the end, to see whether memory grows
     #[arg(long)]
     soak: Option<f64>,
@@ -90,7 +93,7 @@ pub fn run(options: &Run) -> Result<()> {
     };
     let services = Services::of_environment()?;
     let topics = Topics::of(&services.brokers)?;
-    let programs = Programs::below(&target);
+    let programs = Programs::below(&target, options.against.clone());
     let bench = Bench { programs, services, topics, logs, timing };
 
     let results = measure_all(options, &bench)?;
@@ -181,6 +184,10 @@ fn chosen(options: &Run) -> Vec<Entry> {
     let mut entries = if options.quick { plan::quick() } else { plan::full() };
     if let Some(part) = &options.only {
         entries.retain(|entry| entry.work.name.contains(part.as_str()));
+    }
+    if options.against.is_some() {
+        let both = vec![Contestant::Service, Contestant::Other];
+        entries.iter_mut().for_each(|entry| entry.contestants.clone_from(&both));
     }
     entries
 }
