@@ -20,6 +20,8 @@ const HEADER: [&str; 10] = [
     "in Kafka",
     "troubles",
 ];
+type Measure = fn(&Summary<'_>) -> Option<f64>;
+
 const ALL: [Contestant; 8] = [
     Contestant::Service,
     Contestant::Other,
@@ -50,7 +52,7 @@ pub fn text(results: &Results, ratios: &[Ratio]) -> String {
 
 /// This build beside another one, where there is another.
 fn builds(results: &Results) -> String {
-    let measures: [(&str, fn(&Summary<'_>) -> Option<f64>); 3] = [
+    let measures: [(&str, Measure); 3] = [
         ("CPU an event", |summary| summary.cpu_micros("contestant")),
         ("events/s", |summary| summary.events_per_second()),
         ("p50", |summary| summary.latency(|latency| latency.p50)),

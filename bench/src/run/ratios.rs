@@ -15,8 +15,6 @@ use super::results::{Results, Summary, median};
 pub enum Bar {
     AtMost(f64),
     AtLeast(f64),
-    /// As far from 1 as this at the most.
-    Near(f64),
 }
 
 pub struct Ratio {
@@ -35,7 +33,6 @@ impl Bar {
         match self {
             Bar::AtMost(most) => value <= most,
             Bar::AtLeast(least) => value >= least,
-            Bar::Near(distance) => (value - 1.0).abs() <= distance,
         }
     }
 
@@ -44,7 +41,6 @@ impl Bar {
         match self {
             Bar::AtMost(_) => value > earlier * (1.0 + margin),
             Bar::AtLeast(_) => value < earlier * (1.0 - margin),
-            Bar::Near(_) => (value - 1.0).abs() > (earlier - 1.0).abs() + margin,
         }
     }
 }
@@ -54,7 +50,6 @@ impl std::fmt::Display for Bar {
         match self {
             Bar::AtMost(most) => write!(f, "≤ {most}"),
             Bar::AtLeast(least) => write!(f, "≥ {least}"),
-            Bar::Near(distance) => write!(f, "1 ± {distance}"),
         }
     }
 }
@@ -92,7 +87,7 @@ const P99: Measure = |summary| summary.latency(|latency| latency.p99);
 
 /// All ratios of the run.
 pub fn ratios(results: &Results) -> Vec<Ratio> {
-    use Bar::{AtLeast, AtMost, Near};
+    use Bar::{AtLeast, AtMost};
     let over = |measure: Measure, work: &str, other: Contestant| {
         divide(results.median(Service, work, measure), results.median(other, work, measure))
     };
@@ -154,25 +149,25 @@ pub fn ratios(results: &Results) -> Vec<Ratio> {
         Ratio::new(
             "redis-frozen-to-on-p50",
             "single, 64 connections: p50, Redis frozen ÷ on",
-            Near(0.05),
+            AtMost(1.05),
             between(P50, SINGLE_64_FROZEN, SINGLE_64),
         ),
         Ratio::new(
             "redis-frozen-to-on-rate",
             "single, 64 connections: events/s, Redis frozen ÷ on",
-            Near(0.05),
+            AtLeast(0.95),
             between(RATE, SINGLE_64_FROZEN, SINGLE_64),
         ),
         Ratio::new(
             "redis-frozen-to-on-batch-p50",
             "batches of 100: p50, Redis frozen ÷ on",
-            Near(0.05),
+            AtMost(1.05),
             between(P50, BATCH_100_FROZEN, BATCH_100),
         ),
         Ratio::new(
             "redis-frozen-to-on-batch-rate",
             "batches of 100: events/s, Redis frozen ÷ on",
-            Near(0.05),
+            AtLeast(0.95),
             between(RATE, BATCH_100_FROZEN, BATCH_100),
         ),
         Ratio::new(
@@ -265,8 +260,6 @@ mod tests {
         assert!(!Bar::AtMost(2.0).is_worse(0.5, 1.0, 0.2));
         assert!(Bar::AtLeast(2.0).is_worse(2.3, 3.0, 0.2));
         assert!(!Bar::AtLeast(2.0).is_worse(9.0, 3.0, 0.2));
-        assert!(Bar::Near(0.05).is_worse(1.3, 1.02, 0.2));
-        assert!(!Bar::Near(0.05).is_worse(0.99, 1.02, 0.2));
     }
 
     #[test]
