@@ -21,10 +21,21 @@ pub(super) async fn connections(listener: TcpListener) -> impl Iterator<Item = T
     // The runtime learns of connections only when it next asks the system, so that the system
     // itself is asked.
     let listener = listener.into_std().ok();
-    std::iter::from_fn(move || listener.as_ref()?.accept().ok()).filter_map(|(stream, _)| {
+    std::iter::from_fn(move || accept(listener.as_ref()?).ok()).filter_map(|stream| {
         stream.set_nonblocking(true).ok()?;
         TcpStream::from_std(stream).ok()
     })
+}
+
+/// The next one whose client is still there. An error: there is none.
+fn accept(listener: &std::net::TcpListener) -> io::Result<std::net::TcpStream> {
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => return Ok(stream),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Leaves the first packets of connections without an answer. Clients send them again a second

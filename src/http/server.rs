@@ -55,7 +55,9 @@ impl Server {
             }
         };
         for stream in last::connections(listener).await {
-            serve(Arc::clone(&slots).try_acquire_owned().ok().map(|slot| (stream, slot)));
+            // Those beyond the most at once would have waited for their turn, and there is none.
+            let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { break };
+            serve(Some((stream, slot)));
         }
         Self::farewell(self.max_connections, self.farewell, &slots).await;
         let finished = timeout_at(deadline.into(), graceful.shutdown()).await;

@@ -55,7 +55,7 @@ pub struct Run {
     #[arg(long)]
     only: Option<String>,
     /// Another build of the service: it and this one take turns at the works that are chosen
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["docs", "save", "check"])]
     against: Option<PathBuf>,
     /// Minutes of a long load at the end, to see whether memory grows
     #[arg(long)]
