@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::harness::{PATIENCE, RedisServer, TestApp, eventually, unique};
+use crate::harness::{PATIENCE, RedisServer, TestApp, eventually, free_port, unique};
 
 struct Cluster {
     nodes: Vec<RedisServer>,
@@ -19,8 +19,10 @@ impl Cluster {
     async fn start() -> Self {
         let mut nodes = Vec::new();
         for _ in 0..3 {
-            let mut node =
-                RedisServer::with(&["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]);
+            // By itself it takes its port and 10,000, which an outgoing connection may have.
+            let bus = free_port().to_string();
+            let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+            let mut node = RedisServer::with(&[&options[..], &["--cluster-port", &bus]].concat());
             node.start().await;
             nodes.push(node);
         }
