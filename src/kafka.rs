@@ -7,6 +7,7 @@ mod cluster;
 mod config;
 mod doubt;
 mod errors;
+mod events;
 mod limits;
 mod mock;
 mod native;

@@ -4,6 +4,7 @@ use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use rdkafka::bindings::{RD_KAFKA_OFFSET_INVALID, rd_kafka_message_status};
 use rdkafka::client::ClientContext;
@@ -13,8 +14,11 @@ use rdkafka::message::{BorrowedMessage, DeliveryResult, Message};
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 use rdkafka::types::RDKafkaConfRes;
 use rdkafka::util::IntoOpaque as _;
+use tokio::sync::Notify;
+use tokio::task::coop::consume_budget;
 
 use super::doubt::Doubt;
+use super::events::Events;
 use super::native::{self, Topic};
 use super::outcome::{Failed, Outcome, Reason};
 use super::record::{Record, identity};
@@ -31,6 +35,7 @@ pub(super) struct Client<T: Send + Sync + 'static> {
     producer: ManuallyDrop<BaseProducer<Context<T>>>,
     /// The one that records go to, once there is a record.
     topic: ManuallyDrop<OnceLock<Topic>>,
+    events: ManuallyDrop<Option<Events>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -51,25 +56,29 @@ impl DeliveryReport<'_> {
     }
 }
 
-/// What a client calls back, always on the thread that polls it.
+/// What a client calls back, always by whoever serves it.
 pub(super) struct Context<T> {
     on_report: Arc<OnReport<T>>,
     stop: Arc<AtomicBool>,
     doubt: Doubt,
 }
 
-/// Makes a client. It connects by itself.
+/// Makes a client, which notifies `served` when it has something to tell. It connects by itself.
 pub(super) fn create<T: Send + Sync + 'static>(
     config: &ClientConfig,
     on_report: &Arc<OnReport<T>>,
     stop: &Arc<AtomicBool>,
+    served: &Arc<Notify>,
 ) -> KafkaResult<Client<T>> {
     let context =
         Context { on_report: Arc::clone(on_report), stop: Arc::clone(stop), doubt: Doubt::new() };
     let producer = BaseProducer::from_config_and_context(config, context)?;
+    // SAFETY: the client is alive, and ends after its queue (see `drop`).
+    let events = unsafe { Events::of(producer.client().native_ptr(), served) };
     Ok(Client {
         producer: ManuallyDrop::new(producer),
         topic: ManuallyDrop::default(),
+        events: ManuallyDrop::new(events),
         stop: Arc::clone(stop),
     })
 }
@@ -97,6 +106,14 @@ impl<T: Send + Sync + 'static> Client<T> {
             .map_err(|code| (code, unsafe { Box::from_ptr(opaque) }))
     }
 
+    /// Serves what it has to tell until there is nothing more, and lets others run in between.
+    pub(super) async fn serve(&self) {
+        while self.events.as_ref().is_some_and(|events| !events.is_empty()) {
+            self.poll(Duration::ZERO);
+            consume_budget().await;
+        }
+    }
+
     fn topic(&self, name: &str) -> Result<&Topic, RDKafkaErrorCode> {
         if let Some(topic) = self.topic.get() {
             return Ok(topic);
@@ -122,6 +139,8 @@ impl<T: Send + Sync + 'static> Drop for Client<T> {
     fn drop(&mut self) {
         // SAFETY: it is dropped once, here, and nobody uses a value that is being dropped.
         unsafe { ManuallyDrop::drop(&mut self.topic) };
+        // SAFETY: as above.
+        unsafe { ManuallyDrop::drop(&mut self.events) };
         // SAFETY: as above.
         let producer = unsafe { ManuallyDrop::take(&mut self.producer) };
         if self.stop.load(Ordering::Acquire) {
@@ -223,7 +242,6 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::{Sender, channel};
-    use std::time::Duration;
 
     use super::*;
 
@@ -243,7 +261,7 @@ mod tests {
             let _ = &witness;
         });
         let stop = Arc::new(AtomicBool::new(is_stopping));
-        let client = create(&ClientConfig::new(), &on_report, &stop).unwrap();
+        let client = create(&ClientConfig::new(), &on_report, &stop, &Arc::default()).unwrap();
         drop(on_report);
         drop(client);
         told.recv_timeout(Duration::from_secs(30)).unwrap()

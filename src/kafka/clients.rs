@@ -1,4 +1,4 @@
-//! The clients behind the producer, one after the other, and the thread that polls them.
+//! The clients behind the producer, one after the other, and the task that serves them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,6 +9,8 @@ use parking_lot::Mutex;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaResult;
 use rdkafka::producer::{Producer as _, PurgeConfig};
+use tokio::sync::Notify;
+use tokio::time::{interval, sleep, timeout};
 
 use super::client::{self, Client, OnReport};
 use super::config::{self, Sizes};
@@ -16,10 +18,10 @@ use super::outcome::{Outcome, Reason};
 use super::record::Record;
 use crate::telemetry;
 
-/// How long the polling thread sleeps at the most before it looks whether it should stop.
-const POLL: Duration = Duration::from_millis(100);
-/// The same while a broken client is being emptied beside the new one.
-const POLL_WHILE_REPLACING: Duration = Duration::from_millis(5);
+/// How often it is looked whether the client is broken, when it has nothing to tell.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often a broken client is served while it is being emptied.
+const EMPTYING: Duration = Duration::from_millis(5);
 /// How soon a client is replaced again: what is fatal may stay so, as missing rights do.
 const REPLACE_PAUSE: Duration = Duration::from_secs(5);
 /// How long purged records may take to be reported at the end.
@@ -44,6 +46,8 @@ pub(super) struct Clients<T: Send + Sync + 'static> {
     /// No record is taken while a client is emptied to be replaced.
     is_draining: AtomicBool,
     stop: Arc<AtomicBool>,
+    /// Notified when a client has something to tell, and at the end.
+    served: Arc<Notify>,
 }
 
 struct Fitted {
@@ -63,15 +67,16 @@ impl<T: Send + Sync + 'static> Clients<T> {
                 in_flight.fetch_sub(1, Ordering::SeqCst);
             }
         });
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, served) = (Arc::new(AtomicBool::new(false)), Arc::default());
         Ok(Clients {
-            current: ArcSwap::from_pointee(client::create(&config, &on_report, &stop)?),
+            current: ArcSwap::from_pointee(client::create(&config, &on_report, &stop, &served)?),
             fitted: Mutex::new(Fitted { config: config.clone(), failed: None }),
             asked: config,
             on_report,
             in_flight,
             is_draining: AtomicBool::new(false),
             stop,
+            served,
         })
     }
 
@@ -112,23 +117,33 @@ impl<T: Send + Sync + 'static> Clients<T> {
         sent.map_err(|(code, carried)| (Outcome::not_queued(code), carried))
     }
 
-    /// Ends the thread.
+    /// Ends the task.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Release);
+        self.served.notify_one();
     }
 
-    /// The thread: delivery reports, and successors for clients that are broken.
-    pub(super) fn poll_until_stopped(&self) {
+    /// The task: delivery reports, and successors for clients that are broken.
+    ///
+    /// A task of the runtime that serves the requests, not a thread: what librdkafka has to tell
+    /// wakes one of the runtime's threads, on which the requests that it answers go on at once.
+    pub(super) async fn serve_until_stopped(&self) {
         // Clients that had a fatal error and still hold records to report.
         let mut retired: Vec<Arc<Client<T>>> = Vec::new();
         let mut replaced = None;
+        let mut look = interval(LOOK);
         while !self.stop.load(Ordering::Acquire) {
             let client = self.current();
-            client.poll(if retired.is_empty() { POLL } else { POLL_WHILE_REPLACING });
-            retired.retain(|client| {
-                client.poll(Duration::ZERO);
-                client.in_flight_count() > 0
-            });
+            tokio::select! {
+                () = self.served.notified() => {}
+                _ = look.tick() => {}
+                () = sleep(EMPTYING), if !retired.is_empty() => {}
+            }
+            client.serve().await;
+            for client in &retired {
+                client.serve().await;
+            }
+            retired.retain(|client| client.in_flight_count() > 0);
             let is_due = replaced.is_none_or(|last: Instant| last.elapsed() >= REPLACE_PAUSE);
             if is_due
                 && client::is_broken(&client)
@@ -141,13 +156,13 @@ impl<T: Send + Sync + 'static> Clients<T> {
             }
         }
         retired.push(self.current());
-        self.purge(&retired);
+        self.purge(&retired).await;
     }
 
     /// Puts a new client in the place of one that had a fatal error, and says whether that worked.
     /// None when it was not tried: it is being replaced already.
     fn replace(&self, broken: &Arc<Client<T>>) -> Option<bool> {
-        // Whoever holds the lock waits for reports, which come on this thread.
+        // Whoever holds the lock waits for reports, which this task serves.
         let fitted = self.fitted.try_lock()?;
         if !Arc::ptr_eq(broken, &self.current.load()) {
             return None;
@@ -199,7 +214,7 @@ impl<T: Send + Sync + 'static> Clients<T> {
     }
 
     fn succeed(&self, config: &ClientConfig) -> bool {
-        match client::create(config, &self.on_report, &self.stop) {
+        match client::create(config, &self.on_report, &self.stop, &self.served) {
             Ok(client) => {
                 self.current.store(Arc::new(client));
                 true
@@ -211,7 +226,7 @@ impl<T: Send + Sync + 'static> Clients<T> {
         }
     }
 
-    fn purge(&self, clients: &[Arc<Client<T>>]) {
+    async fn purge(&self, clients: &[Arc<Client<T>>]) {
         let deadline = Instant::now() + LAST_REPORTS;
         for client in clients {
             if client.in_flight_count() > 0 {
@@ -220,7 +235,8 @@ impl<T: Send + Sync + 'static> Clients<T> {
                 client.purge(PurgeConfig::default().queue().inflight().non_blocking());
             }
             while client.in_flight_count() > 0 && Instant::now() < deadline {
-                client.poll(POLL_WHILE_REPLACING);
+                let _ = timeout(EMPTYING, self.served.notified()).await;
+                client.serve().await;
             }
         }
     }

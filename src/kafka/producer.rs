@@ -1,13 +1,13 @@
 //! The producer: submission without waiting, and the delivery report as the trigger of all else.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::metadata::Metadata;
 use rdkafka::producer::Producer as _;
+use tokio::task::JoinHandle;
 
 use super::client::{self, DeliveryReport};
 use super::clients::Clients;
@@ -16,22 +16,23 @@ use super::outcome::Outcome;
 use super::record::Record;
 use crate::settings;
 
-/// How often it is looked whether everything is acknowledged, or the thread has ended.
+/// How often it is looked whether everything is acknowledged, or the task has ended.
 const FLUSH_CHECK: Duration = Duration::from_millis(5);
 
 /// An idempotent producer on one topic. Each record carries a `T`, which comes back with its
-/// delivery report, exactly once, on the producer's own thread, in offset order per partition.
+/// delivery report, exactly once, from the producer's own task, in offset order per partition.
 ///
 /// After a fatal error librdkafka's producer is of no further use; a new one takes its place.
 pub struct Producer<T: Send + Sync + 'static> {
     clients: Arc<Clients<T>>,
     topic: String,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl<T: Send + Sync + 'static> Producer<T> {
-    /// Makes the producer and starts the thread that polls it. It connects by itself, and keeps
-    /// trying: a cluster that is not there is no error here.
+    /// Makes the producer and spawns the task that serves its reports, for which it has to be
+    /// called on a runtime. It connects by itself, and keeps trying: a cluster that is not there
+    /// is no error here.
     ///
     /// # Errors
     /// An option that librdkafka does not know or a value it does not take.
@@ -43,14 +44,11 @@ impl<T: Send + Sync + 'static> Producer<T> {
         let config = config::producer(kafka, publisher);
         let clients = Clients::new(config, Box::new(on_report));
         let clients = Arc::new(clients.map_err(|error| client::explain(&error))?);
-        let thread = std::thread::Builder::new()
-            .name("kafka-producer".into())
-            .spawn({
-                let clients = Arc::clone(&clients);
-                move || clients.poll_until_stopped()
-            })
-            .map_err(|error| format!("cannot start the producer's thread: {error}"))?;
-        Ok(Producer { clients, topic: kafka.topic.clone(), thread: Mutex::new(Some(thread)) })
+        let task = tokio::spawn({
+            let clients = Arc::clone(&clients);
+            async move { clients.serve_until_stopped().await }
+        });
+        Ok(Producer { clients, topic: kafka.topic.clone(), task: Mutex::new(Some(task)) })
     }
 
     /// Queues a record. Never waits and never blocks.
@@ -107,20 +105,21 @@ impl<T: Send + Sync + 'static> Producer<T> {
         self.clients.stop();
         while !self.is_finished() {
             if Instant::now() >= deadline {
-                tracing::warn!("the Kafka producer's thread does not end; it is left behind");
+                tracing::warn!("the Kafka producer's task does not end; it is left behind");
                 return;
             }
             tokio::time::sleep(FLUSH_CHECK).await;
         }
-        if let Some(thread) = self.thread.lock().take()
-            && thread.join().is_err()
+        let task = self.task.lock().take();
+        if let Some(task) = task
+            && task.await.is_err()
         {
-            tracing::error!("the Kafka producer's thread ended with a panic");
+            tracing::error!("the Kafka producer's task ended with a panic");
         }
     }
 
     fn is_finished(&self) -> bool {
-        self.thread.lock().as_ref().is_none_or(JoinHandle::is_finished)
+        self.task.lock().as_ref().is_none_or(JoinHandle::is_finished)
     }
 }
 

@@ -16,6 +16,8 @@ use rdkafka::types::RDKafkaRespErr::{
     RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID as UNKNOWN_PRODUCER,
 };
 
+use tokio::runtime::Runtime;
+
 use super::*;
 use crate::kafka::{MockKafka, Reason, TraceContext};
 use crate::settings::Settings;
@@ -34,6 +36,8 @@ struct Stage {
     kafka: MockKafka,
     producer: Producer<()>,
     reports: Receiver<Outcome>,
+    /// Where the reports are served, until all else has ended.
+    _runtime: Runtime,
 }
 
 impl Stage {
@@ -50,11 +54,14 @@ impl Stage {
             settings.kafka.options.insert((*key).into(), (*value).into());
         }
         let (report, reports) = channel();
+        let runtime = Runtime::new().unwrap();
+        let entered = runtime.enter();
         let producer = Producer::new(&settings.kafka, &settings.publisher, move |outcome, ()| {
             let _ = report.send(outcome.outcome);
         })
         .unwrap();
-        let stage = Stage { kafka, producer, reports };
+        drop(entered);
+        let stage = Stage { kafka, producer, reports, _runtime: runtime };
         assert!(matches!(stage.store(), Outcome::Stored(Some(_))));
         stage
     }
@@ -179,7 +186,7 @@ fn a_new_client_takes_over_as_soon_as_nobody_else_replaces_it() {
     let held = stage.producer.clients.hold();
     stage.kafka.fail_writes(&[OUT_OF_ORDER]);
     assert_eq!(stage.store(), Outcome::Unknown(Reason::Refused));
-    // Longer than the thread takes to look.
+    // Longer than the task takes to look.
     std::thread::sleep(Duration::from_millis(300));
     drop(held);
 
@@ -205,8 +212,8 @@ fn a_record_that_is_stuck_costs_the_others_a_moment_and_not_again_soon() {
 }
 
 /// As it may be while librdkafka waits for the system's resolver.
-#[tokio::test]
-async fn the_end_does_not_wait_for_a_thread_that_does_not_end() {
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_does_not_wait_for_a_task_that_does_not_end() {
     let kafka = MockKafka::start("t", 1).unwrap();
     let mut settings = Settings::load([]).unwrap();
     settings.kafka.brokers = kafka.brokers();
@@ -233,7 +240,7 @@ async fn the_end_does_not_wait_for_a_thread_that_does_not_end() {
 #[test]
 fn batches_are_fitted_only_between_records_and_in_their_order() {
     let stage = Stage::set();
-    // Longer than the thread may hold on to a client that was replaced.
+    // Longer than the task may hold on to a client that was replaced.
     stage.kafka.delay(Duration::from_millis(150));
     let outcomes = std::thread::scope(|scope| {
         let fitting = scope.spawn(|| {
