@@ -28,6 +28,7 @@ pub mod cursor;
 pub mod dev;
 pub mod event;
 pub mod http;
+pub mod json;
 pub mod kafka;
 pub mod metrics;
 pub mod notifier;

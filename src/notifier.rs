@@ -15,34 +15,30 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use parking_lot::Mutex;
-use serde::Serialize;
-
 pub use broadcaster::{Announced, Broadcaster};
 pub use circuit::{Circuit, Failure};
+use parking_lot::Mutex;
 
 use crate::channel::ChannelTemplate;
 use crate::cursor::Cursor;
+use crate::json;
 use crate::metrics::{Dropped, Metrics};
 use crate::settings;
 use queue::Queue;
 use worker::Worker;
 
 /// What is told of a stored event: identifiers only, never the event.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug)]
 pub struct Notification<'a> {
     /// The event's id.
     pub id: &'a str,
     /// The event's `type`.
-    #[serde(rename = "type")]
     pub kind: &'a str,
     /// The event's `source_type`: it is in the channel's name already.
-    #[serde(skip)]
     pub source_type: &'a str,
     /// The event's `source_id`.
     pub source_id: &'a str,
     /// Where the event is. Absent when the broker named no offset.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<Cursor>,
 }
 
@@ -63,6 +59,25 @@ pub struct Notifier {
 struct Scratch {
     channel: Vec<u8>,
     payload: Vec<u8>,
+}
+
+impl Notification<'_> {
+    /// Appends it as it goes out: a JSON object.
+    fn write_to(&self, payload: &mut Vec<u8>) {
+        for (start, text) in [
+            (&br#"{"id":"#[..], self.id),
+            (br#","type":"#, self.kind),
+            (br#","source_id":"#, self.source_id),
+        ] {
+            payload.extend_from_slice(start);
+            json::write_str(payload, text);
+        }
+        if let Some(cursor) = self.cursor {
+            payload.extend_from_slice(br#","cursor":"#);
+            json::write_cursor(payload, cursor);
+        }
+        payload.push(b'}');
+    }
 }
 
 impl Notifier {
@@ -119,9 +134,7 @@ impl Notifier {
         let mut scratch = self.scratch.lock();
         let Scratch { channel, payload } = &mut *scratch;
         payload.clear();
-        if serde_json::to_writer(&mut *payload, notification).is_err() {
-            return;
-        }
+        notification.write_to(payload);
         for template in &self.templates {
             channel.clear();
             let Notification { source_type, source_id, kind, .. } = notification;

@@ -16,7 +16,8 @@ const LAYERS: [&[&str]; 7] = [
     &["kafka", "redis"],
 ];
 /// What everything may use, and what uses nothing above: settings may use the channel's template.
-const FOUNDATION: [&str; 6] = ["event", "cursor", "settings", "metrics", "telemetry", "channel"];
+const FOUNDATION: [&str; 7] =
+    ["event", "cursor", "json", "settings", "metrics", "telemetry", "channel"];
 /// Crates that one module alone may import.
 const RESERVED: [(&str, &str); 3] =
     [("rdkafka", "kafka"), ("deadpool_redis", "redis"), ("axum", "http")];
@@ -71,7 +72,10 @@ fn may_use(module: &str, used: &str) -> bool {
 
 /// Within the foundation only settings and telemetry use others of it.
 fn foundation_order(module: &str, used: &str) -> bool {
-    matches!((module, used), ("settings", "channel") | ("telemetry", "settings"))
+    matches!(
+        (module, used),
+        ("settings", "channel") | ("telemetry", "settings") | ("json", "cursor")
+    )
 }
 
 fn layer(module: &str) -> Option<usize> {

@@ -7,7 +7,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use axum::response::Response;
 use serde::Serialize;
 
-use super::item::{Item, items};
+use super::item::{self, Item, items};
 use super::problem::{Kind, Problem};
 use super::{App, unread};
 use crate::cursor::Cursor;
@@ -22,11 +22,6 @@ struct Stored<'a> {
     id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<Cursor>,
-}
-
-#[derive(Serialize)]
-struct Results<'a> {
-    results: Vec<Item<'a>>,
 }
 
 #[derive(Serialize)]
@@ -112,7 +107,7 @@ fn all_stored(app: &App, events: &[Event<'_>], outcomes: &[Outcome], minimal: bo
 
 /// What became of each event: as long as the batch has events, so in flight until it is read.
 fn results(app: &App, status: StatusCode, events: &[Event<'_>], outcomes: &[Outcome]) -> Response {
-    let body = to_json(&Results { results: items(events, outcomes).collect() });
+    let body = item::results(items(events, outcomes), outcomes.len());
     of_json(status, unread::in_flight(&app.admission, body).into())
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::cursor::Cursor;
 use crate::event::Event;
+use crate::json;
 use crate::kafka::Outcome;
 
 /// What became of one event of a batch.
@@ -42,7 +43,46 @@ pub(super) fn items<'a>(
     })
 }
 
+/// About as many bytes as the result of an event that is stored has.
+const USUAL_LENGTH: usize = 90;
+
+/// The body of an answer for a batch, as serde would write it.
+pub(super) fn results<'a>(items: impl Iterator<Item = Item<'a>>, count: usize) -> Vec<u8> {
+    let mut body = Vec::with_capacity(count * USUAL_LENGTH);
+    body.extend_from_slice(br#"{"results":["#);
+    for (index, item) in items.enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        item.write_to(&mut body);
+    }
+    body.extend_from_slice(b"]}");
+    body
+}
+
 impl Item<'_> {
+    fn write_to(&self, body: &mut Vec<u8>) {
+        let (status, id) = match self {
+            Item::Stored { id, .. } => (&br#"{"status":"stored","id":"#[..], id),
+            Item::NotStored { id, .. } => (&br#"{"status":"not_stored","id":"#[..], id),
+            Item::Unknown { id, .. } => (&br#"{"status":"unknown","id":"#[..], id),
+        };
+        body.extend_from_slice(status);
+        json::write_str(body, id);
+        match self {
+            Item::Stored { cursor: Some(cursor), .. } => {
+                body.extend_from_slice(br#","cursor":"#);
+                json::write_cursor(body, *cursor);
+            }
+            Item::Stored { cursor: None, .. } => {}
+            Item::NotStored { reason, .. } | Item::Unknown { reason, .. } => {
+                body.extend_from_slice(br#","reason":"#);
+                json::write_str(body, reason);
+            }
+        }
+        body.push(b'}');
+    }
+
     /// The same, for an answer that is written after the request is gone.
     pub(super) fn into_owned(self) -> Item<'static> {
         let own = |id: Cow<'_, str>| Cow::Owned(id.into_owned());
@@ -51,5 +91,25 @@ impl Item<'_> {
             Item::NotStored { id, reason } => Item::NotStored { id: own(id), reason },
             Item::Unknown { id, reason } => Item::Unknown { id: own(id), reason },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_written_as_serde_writes_them() {
+        let id = Cow::Borrowed("a\"b");
+        let items = [
+            Item::Stored { id: id.clone(), cursor: Cursor::new(3, 42) },
+            Item::Stored { id: id.clone(), cursor: None },
+            Item::NotStored { id: id.clone(), reason: "buffer_full" },
+            Item::Unknown { id, reason: "timed_out" },
+        ];
+        let expected = serde_json::json!({ "results": items });
+        let written: serde_json::Value =
+            serde_json::from_slice(&results(items.into_iter(), 4)).unwrap();
+        assert_eq!(written, expected);
     }
 }
