@@ -14,6 +14,7 @@ mod outcome;
 mod producer;
 mod record;
 mod state;
+mod stored;
 mod topic;
 
 pub use client::DeliveryReport;
@@ -24,3 +25,4 @@ pub use outcome::{Outcome, Reason};
 pub use producer::Producer;
 pub use record::{Record, TraceContext, header};
 pub use state::{ClusterState, Partitions};
+pub use stored::StoredEvent;

@@ -11,12 +11,13 @@ const LAYERS: [&[&str]; 7] = [
     &["dev", "probe"],
     &["service"],
     &["http"],
-    &["publisher"],
+    &["publisher", "reader"],
     &["notifier"],
     &["kafka", "redis"],
 ];
 /// What everything may use, and what uses nothing above: settings may use the channel's template.
-const FOUNDATION: [&str; 6] = ["event", "cursor", "settings", "metrics", "telemetry", "channel"];
+const FOUNDATION: [&str; 7] =
+    ["event", "cursor", "position", "settings", "metrics", "telemetry", "channel"];
 /// Crates that one module alone may import.
 const RESERVED: [(&str, &str); 3] =
     [("rdkafka", "kafka"), ("deadpool_redis", "redis"), ("axum", "http")];
@@ -71,7 +72,10 @@ fn may_use(module: &str, used: &str) -> bool {
 
 /// Within the foundation only settings and telemetry use others of it.
 fn foundation_order(module: &str, used: &str) -> bool {
-    matches!((module, used), ("settings", "channel") | ("telemetry", "settings"))
+    matches!(
+        (module, used),
+        ("settings", "channel") | ("telemetry", "settings") | ("position", "cursor")
+    )
 }
 
 fn layer(module: &str) -> Option<usize> {
