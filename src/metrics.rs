@@ -122,6 +122,10 @@ pub struct Metrics {
     pub arriving: Gauge,
     /// The limit of the bytes that are not admitted yet.
     pub arriving_limit: Gauge,
+    /// Bytes of what was read that clients have not taken.
+    pub answers: Gauge,
+    /// The limit of the bytes that were read and not taken.
+    pub answers_limit: Gauge,
     /// Notifications that Redis took.
     pub notifications_published: Counter,
     /// Notifications that were dropped.
@@ -156,6 +160,8 @@ impl Metrics {
             in_flight_limit: Gauge::default(),
             arriving: Gauge::default(),
             arriving_limit: Gauge::default(),
+            answers: Gauge::default(),
+            answers_limit: Gauge::default(),
             notifications_published: Counter::default(),
             notifications_dropped: Family::default(),
             notify_queue: Gauge::default(),
@@ -169,6 +175,7 @@ impl Metrics {
         metrics.register_http();
         metrics.register_publishing();
         metrics.register_arriving();
+        metrics.register_answers();
         metrics.register_notifying();
         metrics.register_state();
         metrics
@@ -222,6 +229,22 @@ impl Metrics {
             "The most bytes of bodies that are not admitted yet",
             Unit::Bytes,
             self.arriving_limit.clone(),
+        );
+    }
+
+    fn register_answers(&mut self) {
+        let registry = &mut self.registry;
+        registry.register_with_unit(
+            "read_answers",
+            "Bytes of what was read that clients have not taken",
+            Unit::Bytes,
+            self.answers.clone(),
+        );
+        registry.register_with_unit(
+            "read_answers_limit",
+            "The most bytes of what was read that clients have not taken",
+            Unit::Bytes,
+            self.answers_limit.clone(),
         );
     }
 

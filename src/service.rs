@@ -11,10 +11,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::event::Limits;
-use crate::http::{self, App, Edge, Health, Phase, Server};
+use crate::http::{self, App, Edge, Health, Phase, Room, Server};
 use crate::metrics::Metrics;
 use crate::notifier::{Announced, Broadcaster, Notifier};
 use crate::publisher::{Admission, DualPublisher};
+use crate::reader::Reader;
 use crate::redis;
 use crate::settings::{self, Settings};
 pub use listeners::Listeners;
@@ -99,6 +100,9 @@ impl Service {
         let app = App {
             publisher,
             admission: Admission::new(&settings.publisher, &metrics),
+            reader: Reader {},
+            answers: Room::new(settings.publisher.max_in_flight_bytes / 2, &metrics),
+            max_fetch: 500,
             limits: Limits {
                 max_event: settings.publisher.max_event,
                 max_batch: settings.publisher.max_batch,
