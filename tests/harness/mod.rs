@@ -11,6 +11,7 @@ pub mod kafka;
 pub mod openapi;
 pub mod process;
 pub mod raw;
+pub mod reading;
 pub mod redis;
 
 use std::time::{Duration, Instant};

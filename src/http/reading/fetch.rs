@@ -14,6 +14,7 @@ use super::super::{App, answer, media};
 use super::{encode, refusal};
 use crate::cursor::Cursor;
 use crate::event::Fault;
+use crate::reader::{Found, ReadError};
 
 /// Bytes of a body for each cursor that it may have: twice the longest, for white space.
 const BYTES_A_CURSOR: usize = 64;
@@ -34,10 +35,19 @@ async fn read(app: &App, headers: &HeaderMap, posted: &mut Posted) -> Result<Res
     app.answers.check()?;
     let cursors = receive(app, posted).await?;
     let outcomes = app.reader.events(&cursors).await;
+    if let Some(error) = none(&outcomes) {
+        return Err(refusal::unread(error));
+    }
     let body = app.answers.hold(encode::results(&cursors, &outcomes))?;
     let mut response = answer::of_json(StatusCode::OK, body.into());
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
+}
+
+/// Why there is nothing to answer with, when there is not.
+fn none(outcomes: &[Result<Found, ReadError>]) -> Option<ReadError> {
+    let is_none = outcomes.iter().all(Result::is_err);
+    outcomes.first().filter(|_| is_none)?.clone().err()
 }
 
 /// The cursors of the body. Its bytes count as in flight only until they are read.
