@@ -97,8 +97,10 @@ impl Service {
         let publisher = DualPublisher::start(settings, Arc::clone(&notifier), &metrics)?;
         let topic = settings.kafka.topic.clone();
         let cluster = publisher.cluster().clone();
+        let reader = Reader::start(settings, cluster.clone(), &metrics)?;
         let app = App {
             publisher,
+            reader,
             admission: Admission::new(&settings.publisher, &metrics),
             reader: Reader {},
             answers: Room::new(settings.publisher.max_in_flight_bytes / 2, &metrics),
@@ -155,6 +157,7 @@ impl Service {
         let records_left = self.app.publisher.flush(deadline - kept / 3).await;
         let records_flushed = Tally::of(&self.app).since(&at_close).records;
         self.app.publisher.stop(deadline - kept / 6).await;
+        self.app.reader.stop(deadline - kept / 8).await;
         self.drain(deadline).await;
         let since = Tally::of(&self.app).since(&at_close);
         End { started, deadline, connections_cut, records_flushed, records_left, since }
