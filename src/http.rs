@@ -47,8 +47,6 @@ use crate::reader::Reader;
 pub struct App {
     /// Writes events.
     pub publisher: DualPublisher,
-    /// Reads events back.
-    pub reader: Reader,
     /// The bytes that may be in flight.
     pub admission: Admission,
     /// Reads events back.

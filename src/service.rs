@@ -102,9 +102,8 @@ impl Service {
             publisher,
             reader,
             admission: Admission::new(&settings.publisher, &metrics),
-            reader: Reader {},
             answers: Room::new(settings.publisher.max_in_flight_bytes / 2, &metrics),
-            max_fetch: 500,
+            max_fetch: settings.reader.max_fetch,
             limits: Limits {
                 max_event: settings.publisher.max_event,
                 max_batch: settings.publisher.max_batch,
