@@ -77,6 +77,7 @@ impl Builder {
                 .env_clear()
                 .envs(&self.variables)
                 .stdin(Stdio::null())
+                .stdout(Stdio::null())
                 .stderr(Stdio::piped()),
         );
         let log = collect_log(&mut process, self.reads_log);
