@@ -63,7 +63,7 @@ impl Reading {
         let (media_type, body) = match status {
             200 => ("application/json", json!({"cursors": ["0-2"]})),
             400 => ("application/json", json!("")),
-            413 => ("application/json", json!({"cursors": vec!["0-2"; 501]})),
+            413 => ("application/json", json!({"cursors": vec!["0-2"; 10_000]})),
             415 => ("text/plain", json!({"cursors": ["0-2"]})),
             422 => ("application/json", json!({"cursors": []})),
             _ => return None,

@@ -74,7 +74,7 @@ async fn what_is_not_a_list_of_cursors_is_refused() {
         (json!({"cursors": []}), 422, "/cursors"),
         (json!({"cursors": ["0-0", "0-00", 3]}), 422, "/cursors/1"),
         (json!({"cursors": ["0-0"], "a/b": 1}), 422, "/a~1b"),
-        (json!({"cursors": vec!["0-0"; 501]}), 413, "/cursors"),
+        (json!({"cursors": vec!["0-0"; 501]}), 422, "/cursors"),
     ] {
         let answer = post(body).await;
         assert_eq!(answer.status, status, "{}", answer.text());
