@@ -13,7 +13,6 @@ mod threads;
 
 use std::fmt::Display;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -60,8 +59,6 @@ pub(crate) struct Shared {
     pool: Pool,
     streams: Arc<Semaphore>,
     cluster: watch::Receiver<ClusterState>,
-    /// How many partitions there were when that was last known.
-    partitions: AtomicI32,
     past_counts: Vec<i32>,
     settings: settings::Reader,
     metrics: Arc<Metrics>,
@@ -94,7 +91,7 @@ pub enum Found {
 pub enum ReadError {
     /// Kafka did not answer, or not in time.
     Unavailable,
-    /// As many reads are under way as are allowed.
+    /// As many reads are under way as are allowed, or it has waited too long for its turn.
     Busy,
     /// The next event alone is larger than an answer may be.
     AnswerFull,
@@ -154,7 +151,6 @@ impl Reader {
             pool: Pool::start(settings, settings.reader.scans * WAITING)?,
             streams: Arc::new(Semaphore::new(settings.reader.streams)),
             cluster,
-            partitions: AtomicI32::new(0),
             past_counts: settings.kafka.partition_counts.clone(),
             settings: settings.reader.clone(),
             metrics: Arc::clone(metrics),
@@ -331,13 +327,10 @@ impl Shared {
     /// In which partitions events of a source may be.
     fn partitions_of(&self, source: &Source) -> Result<Vec<i32>, ReadError> {
         let known = self.cluster.borrow().partitions().map(|partitions| partitions.total);
-        if let Some(count) = known.and_then(|count| i32::try_from(count).ok()) {
-            self.partitions.store(count, Ordering::Relaxed);
-        }
-        match self.partitions.load(Ordering::Relaxed) {
-            0 => Err(ReadError::Unavailable),
-            count => Ok(kafka::partitions_of(source.id().as_bytes(), count, &self.past_counts)),
-        }
+        // Without Kafka, what is in memory is still there.
+        let known = known.and_then(|count| i32::try_from(count).ok()).or(self.memory.partitions());
+        let count = known.ok_or(ReadError::Unavailable)?;
+        Ok(kafka::partitions_of(source.id().as_bytes(), count, &self.past_counts))
     }
 
     /// Has something read by one of the threads of scans.
@@ -348,10 +341,15 @@ impl Shared {
         self.reachable()?;
         let _under_way = UnderWay::new(&self.metrics, 1);
         let (reply, answer) = oneshot::channel();
-        let shared = Arc::clone(self);
+        let (shared, asked) = (Arc::clone(self), Instant::now());
         let job = move |consumer: &kafka::LogConsumer| {
             let is_gone = || reply.is_closed() || shared.pool.is_stopped();
             if is_gone() {
+                return;
+            }
+            // What waited behind reads of a Kafka that does not answer would only wait once more.
+            if asked.elapsed() >= shared.settings.timeout {
+                let _ = reply.send(Err(shared.refuse()));
                 return;
             }
             let mut scanner = Scanner::new(consumer, &shared.settings, &is_gone);

@@ -234,6 +234,18 @@ impl Rig {
         .await;
     }
 
+    /// Waits until the newest events of a source come from memory, which then has the end of the
+    /// partitions.
+    pub async fn has_end_in_memory(&self, source: &Source) {
+        let hits = || self.metric("reader_lookups_total", r#"read="recent",memory="hit""#);
+        eventually("the end is in memory", async || {
+            let before = hits();
+            let page = self.reader.recent(source, None, 1).await;
+            (page.is_ok() && hits() > before).then_some(())
+        })
+        .await;
+    }
+
     /// How many records scans have looked at.
     pub fn scanned(&self) -> f64 {
         self.metric("reader_scanned_records_total", "")
