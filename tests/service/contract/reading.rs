@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::harness::kafka::{create_topic, delete_records};
 use crate::harness::reading::recent;
-use crate::harness::{Answer, TestApp, required, unique};
+use crate::harness::{Answer, TestApp, eventually, required, unique};
 
 /// A service whose log has lost its first event.
 pub(super) struct Reading(TestApp);
@@ -20,6 +20,10 @@ impl Reading {
             assert_eq!(app.client.event(super::EVENT).await.status, 201);
         }
         delete_records(&brokers, &topic, 0, 2).await;
+        eventually("memory forgets what is gone", async || {
+            (app.client.get("/events/0-1").await.status == 410).then_some(())
+        })
+        .await;
         Reading(app)
     }
 
