@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
+use crate::harness::raw::Raw;
 use crate::harness::reading::{after, recent, store};
 use crate::harness::{Answer, Broker, TestApp, eventually};
 
@@ -97,6 +100,29 @@ async fn a_broker_that_is_frozen_is_told_soon_and_read_when_it_goes_on() {
 
     broker.thaw();
     all_is_read_again(&app, &cursors).await;
+}
+
+#[tokio::test]
+async fn a_replay_that_kafka_leaves_has_no_end() {
+    let mut broker = Broker::new();
+    broker.start().await;
+    let app = TestApp::builder().brokers(&broker.address()).start().await;
+    for n in 0..60 {
+        let event = json!({"id": format!("{n}"), "type": "t", "source_type": "s",
+                           "source_id": "i", "data": "x".repeat(500_000)});
+        assert_eq!(app.client.event(event).await.status, 201);
+    }
+    let mut raw = Raw::connect(&app.client.address).await;
+    let path = after("s", "i", "beginning");
+    let accept = "Host: h\r\nAccept: application/x-ndjson";
+    raw.send(format!("GET {path} HTTP/1.1\r\n{accept}\r\n\r\n")).await;
+    raw.read_until("\"cursor\"").await;
+
+    broker.kill().await;
+    let rest = raw.read_to_end().await;
+
+    assert!(!rest.ends_with("\r\n0\r\n\r\n"), "a proper end after {} bytes", rest.len());
+    app.logged("a replay was cut").await;
 }
 
 #[tokio::test]
