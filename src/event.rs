@@ -27,6 +27,7 @@ mod rejection;
 mod rules;
 #[cfg(test)]
 mod samples;
+mod source;
 mod surrogates;
 mod syntax;
 
@@ -39,6 +40,7 @@ pub use array::parse_array;
 pub use lines::parse_lines;
 pub use one::parse_one;
 pub use rejection::{Fault, Rejection, RejectionKind};
+pub use source::{InvalidSource, Source};
 
 /// How much is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

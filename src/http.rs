@@ -5,7 +5,9 @@ mod body;
 mod connection;
 pub mod docs;
 mod edge;
+mod etag;
 mod events;
+mod flow;
 mod health;
 mod item;
 mod last;
@@ -14,6 +16,7 @@ mod phase;
 mod pieces;
 mod problem;
 mod quiet;
+mod reading;
 mod routes;
 mod server;
 mod unread;
@@ -31,12 +34,14 @@ pub use edge::Edge;
 pub use health::Health;
 pub use phase::{Phase, Stop};
 pub use problem::{KINDS as PROBLEMS, Kind as ProblemKind};
+pub use reading::Room;
 pub use routes::{ADMIN as ADMIN_ROUTES, API as API_ROUTES, Route};
 pub use server::Server;
 
 use crate::event;
 use crate::metrics::{self, Metrics};
 use crate::publisher::{Admission, DualPublisher};
+use crate::reader::Reader;
 
 /// What the handlers share.
 pub struct App {
@@ -44,6 +49,12 @@ pub struct App {
     pub publisher: DualPublisher,
     /// The bytes that may be in flight.
     pub admission: Admission,
+    /// Reads events back.
+    pub reader: Reader,
+    /// The bytes of what was read that may be left unread.
+    pub answers: Room,
+    /// The most cursors that are fetched at once.
+    pub max_fetch: usize,
     /// The limits of an event and of a batch.
     pub limits: event::Limits,
     /// The most bytes of a body.
@@ -59,8 +70,10 @@ pub struct App {
 /// The routes of the API.
 pub fn api(app: Arc<App>, cors_origins: &[String]) -> Router {
     let router = Router::new()
-        .route("/events", post(events::create))
+        .route("/events", get(reading::list).post(events::create))
         .route("/events/batch", post(events::create_batch))
+        .route("/events/fetch", post(reading::fetch))
+        .route("/events/{cursor}", get(reading::event))
         .merge(probes())
         .merge(docs::routes())
         .fallback(routes::not_found)

@@ -11,13 +11,13 @@ const LAYERS: [&[&str]; 7] = [
     &["dev", "probe"],
     &["service"],
     &["http"],
-    &["publisher"],
+    &["publisher", "reader"],
     &["notifier"],
     &["kafka", "redis"],
 ];
 /// What everything may use, and what uses nothing above: settings may use the channel's template.
-const FOUNDATION: [&str; 7] =
-    ["event", "cursor", "json", "settings", "metrics", "telemetry", "channel"];
+const FOUNDATION: [&str; 8] =
+    ["event", "cursor", "position", "json", "settings", "metrics", "telemetry", "channel"];
 /// Crates that one module alone may import.
 const RESERVED: [(&str, &str); 3] =
     [("rdkafka", "kafka"), ("deadpool_redis", "redis"), ("axum", "http")];
@@ -74,7 +74,7 @@ fn may_use(module: &str, used: &str) -> bool {
 fn foundation_order(module: &str, used: &str) -> bool {
     matches!(
         (module, used),
-        ("settings", "channel") | ("telemetry", "settings") | ("json", "cursor")
+        ("settings", "channel") | ("telemetry", "settings") | ("position" | "json", "cursor")
     )
 }
 

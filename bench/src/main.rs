@@ -40,6 +40,10 @@ enum Command {
     },
     /// librdkafka without HTTP
     Raw(contestants::raw::Raw),
+    /// A plain consumer of a whole topic
+    Consume(contestants::consumer::Consume),
+    /// A replay as lines, read to its end
+    Replay(load::Replay),
 }
 
 fn main() -> Result<()> {
@@ -48,5 +52,7 @@ fn main() -> Result<()> {
         Command::Load(load) => load::run(load),
         Command::Bare { listen } => contestants::bare::run(listen),
         Command::Raw(raw) => contestants::raw::run(raw),
+        Command::Consume(consume) => contestants::consumer::run(consume),
+        Command::Replay(replay) => load::replay(replay),
     }
 }

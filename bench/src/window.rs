@@ -66,12 +66,7 @@ impl Window {
         println!("{MEASURING}");
         let before = watched.cpu()?;
         sleep_until(self.end);
-        let after = watched.cpu()?;
-        let used = after.into_iter().map(|(name, cpu)| {
-            let since = before.get(&name).copied().unwrap_or_default();
-            (name, cpu.saturating_sub(since).as_secs_f64())
-        });
-        Ok(used.collect())
+        watched.since(&before)
     }
 }
 
@@ -82,7 +77,17 @@ impl Watched {
         self
     }
 
-    fn cpu(&self) -> Result<BTreeMap<String, Duration>> {
+    /// The CPU seconds that went by since an earlier look.
+    pub fn since(&self, before: &BTreeMap<String, Duration>) -> Result<BTreeMap<String, f64>> {
+        let used = self.cpu()?.into_iter().map(|(name, cpu)| {
+            let since = before.get(&name).copied().unwrap_or_default();
+            (name, cpu.saturating_sub(since).as_secs_f64())
+        });
+        Ok(used.collect())
+    }
+
+    /// What each has used so far.
+    pub fn cpu(&self) -> Result<BTreeMap<String, Duration>> {
         let of = |(name, pid): &(String, u32)| {
             let cpu = watch::cpu(*pid).with_context(|| name.clone())?;
             Ok((name.clone(), cpu))

@@ -35,6 +35,28 @@ pub enum Redis {
     Frozen,
 }
 
+/// What is asked for, where it is not events that are posted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reading {
+    /// One event by its cursor.
+    Point { from: Place },
+    /// A hundred at once.
+    Fetch { from: Place },
+    /// The newest 50 of one of a thousand sources.
+    Recent { from: Place },
+    /// All of one of so many sources, as lines.
+    Replay { sources: u64 },
+}
+
+/// Where what is read is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    Memory,
+    Kafka,
+}
+
 /// How requests follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,6 +76,16 @@ pub struct Work {
     pub connections: usize,
     pub redis: Redis,
     pub r#loop: Loop,
+    /// What is read; none where events are posted.
+    #[serde(default)]
+    pub reading: Option<Reading>,
+    /// Whether the service follows the topic into its memory.
+    #[serde(default = "yes")]
+    pub follows: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Work {
@@ -65,7 +97,20 @@ impl Work {
             connections,
             redis: Redis::On,
             r#loop: Loop::Closed,
+            reading: None,
+            follows: true,
         }
+    }
+
+    /// Reading, in a closed loop.
+    pub fn reading(name: &str, connections: usize, reading: Reading) -> Self {
+        Work { reading: Some(reading), ..Work::single(name, connections) }
+    }
+
+    /// The same while the service keeps no events in memory.
+    pub fn without_memory(mut self) -> Self {
+        self.follows = false;
+        self
     }
 
     /// The same in batches.
@@ -100,6 +145,9 @@ impl Work {
 
 impl fmt::Display for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(reading) = self.reading {
+            return write!(f, "{reading}, {} conn.", self.connections);
+        }
         match self.shape.batch {
             None => write!(f, "single")?,
             Some(events) => write!(f, "batches of {events}")?,
@@ -114,6 +162,9 @@ impl fmt::Display for Work {
         if !self.shape.ids {
             write!(f, ", ids missing")?;
         }
+        if !self.follows {
+            write!(f, ", nothing kept in memory")?;
+        }
         match self.r#loop {
             Loop::Closed => Ok(()),
             Loop::Open(rate) => write!(f, ", open loop at {rate}/s"),
@@ -121,5 +172,30 @@ impl fmt::Display for Work {
                 write!(f, ", open loop at {:.0}% of its rate", share * 100.0)
             }
         }
+    }
+}
+
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reading::Point { from } => write!(f, "one event by its cursor, from {from}"),
+            Reading::Fetch { from } => write!(f, "100 events at once, from {from}"),
+            Reading::Recent { from } => {
+                write!(f, "the newest 50 of one of 1,000 sources, from {from}")
+            }
+            Reading::Replay { sources: 1 } => write!(f, "replay, every record matches"),
+            Reading::Replay { sources } => {
+                write!(f, "replay of one of {sources} sources, records looked at")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Place::Memory => "memory",
+            Place::Kafka => "Kafka",
+        })
     }
 }

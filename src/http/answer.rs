@@ -148,7 +148,8 @@ fn to_json(body: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(body).unwrap_or_default()
 }
 
-fn of_json(status: StatusCode, body: Body) -> Response {
+/// An answer whose body is JSON already.
+pub(super) fn of_json(status: StatusCode, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let media_type = HeaderValue::from_static("application/json");

@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::EXPECT;
+use axum::response::Response;
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -69,9 +70,17 @@ pub(super) async fn receive(
     arriving.admit().await
 }
 
+/// The answer for a body that was refused, once its sender can take it.
+pub(super) async fn refuse(problem: Problem, headers: &HeaderMap, posted: Posted) -> Response {
+    if problem.kind != Kind::BodyTimeout {
+        linger(headers, posted).await;
+    }
+    problem.into_response()
+}
+
 /// Reads on after a refusal, so that the answer arrives. A client who asked first, and was not
 /// told to go on, sends nothing.
-pub(super) async fn linger(headers: &HeaderMap, mut posted: Posted) {
+async fn linger(headers: &HeaderMap, mut posted: Posted) {
     if headers.contains_key(EXPECT) && !posted.is_begun {
         return;
     }

@@ -21,14 +21,15 @@ use std::sync::LazyLock;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 
 use description::Description;
+
+use super::etag;
 
 /// The OpenAPI description, as it is served.
 pub const OPENAPI: &str = include_str!("../../openapi.yaml");
@@ -76,7 +77,7 @@ struct Document {
 impl Document {
     fn new(media_type: &'static str, body: impl Into<Bytes>) -> Self {
         let body = body.into();
-        let etag = etag(&body);
+        let etag = fingerprint(&body);
         Document { media_type: HeaderValue::from_static(media_type), body, etag }
     }
 
@@ -86,7 +87,7 @@ impl Document {
 
     /// The document, or `304` when the client has it already.
     fn answer(&self, request: &HeaderMap) -> Response {
-        let (status, body) = if has(request, &self.etag) {
+        let (status, body) = if etag::has(request, &self.etag) {
             (StatusCode::NOT_MODIFIED, Body::empty())
         } else {
             (StatusCode::OK, Body::from(self.body.clone()))
@@ -103,26 +104,16 @@ impl Document {
 
 /// The same for the same bytes in every instance of one build, so that a load balancer in front
 /// of several does not spoil it.
-fn etag(body: &[u8]) -> String {
+fn fingerprint(body: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);
     format!("\"{:016x}\"", hasher.finish())
 }
 
-/// Whether the client named this tag: compared weakly, as RFC 9110 section 13.1.2 says.
-fn has(request: &HeaderMap, etag: &str) -> bool {
-    request
-        .get_all(IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|tag| tag.trim().trim_start_matches("W/"))
-        .any(|tag| tag == "*" || tag == etag)
-}
-
 #[cfg(test)]
 mod tests {
     use axum::http::Request;
+    use axum::http::header::IF_NONE_MATCH;
     use http_body_util::BodyExt;
     use tower::ServiceExt;
 

@@ -110,6 +110,9 @@ impl Seen {
             Kind::UnknownOutcome => {
                 telemetry::warn_limited!(request_id = id, %method, route, detail, "outcome unknown");
             }
+            Kind::ReadUnavailable | Kind::TooManyReads => {
+                telemetry::warn_limited!(request_id = id, %method, route, detail, "not read");
+            }
             Kind::Internal => {
                 telemetry::warn_limited!(request_id = id, %method, route, detail, "request failed");
             }

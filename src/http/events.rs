@@ -11,7 +11,7 @@ use super::App;
 use super::answer;
 use super::body::{self, Posted, Received};
 use super::media::{self, Media};
-use super::problem::{Kind, Problem};
+use super::problem::Problem;
 use crate::event;
 
 /// Stores one event.
@@ -19,7 +19,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, request: Request) -> Res
     let (headers, mut posted) = body::split(request);
     match store(&app, &headers, &mut posted).await {
         Ok(response) => response,
-        Err(problem) => refuse(problem, &headers, posted).await,
+        Err(problem) => body::refuse(problem, &headers, posted).await,
     }
 }
 
@@ -28,15 +28,8 @@ pub(super) async fn create_batch(State(app): State<Arc<App>>, request: Request) 
     let (headers, mut posted) = body::split(request);
     match store_batch(&app, &headers, &mut posted).await {
         Ok(response) => response,
-        Err(problem) => refuse(problem, &headers, posted).await,
+        Err(problem) => body::refuse(problem, &headers, posted).await,
     }
-}
-
-async fn refuse(problem: Problem, headers: &HeaderMap, posted: Posted) -> Response {
-    if problem.kind != Kind::BodyTimeout {
-        body::linger(headers, posted).await;
-    }
-    problem.into_response()
 }
 
 async fn store(app: &App, headers: &HeaderMap, posted: &mut Posted) -> Result<Response, Problem> {

@@ -30,6 +30,14 @@ pub(super) fn of_batch(headers: &HeaderMap) -> Result<Media, Problem> {
     parse(headers)
 }
 
+/// For a list of cursors: JSON only.
+pub(super) fn of_cursors(headers: &HeaderMap) -> Result<(), Problem> {
+    match parse(headers)? {
+        Media::Json => Ok(()),
+        Media::NdJson => Err(unsupported("Send the cursors as one JSON object.")),
+    }
+}
+
 fn parse(headers: &HeaderMap) -> Result<Media, Problem> {
     if headers.get(CONTENT_ENCODING).is_some_and(|encoding| !is_identity(encoding)) {
         return Err(unsupported("Send the body as it is, without Content-Encoding."));

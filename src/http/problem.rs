@@ -1,7 +1,9 @@
 //! The table from what can go wrong to status and `type`, and the RFC 9457 problem itself.
 
 use axum::http::StatusCode;
-use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use axum::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
+};
 use axum::response::Response;
 use serde::Serialize;
 
@@ -9,6 +11,7 @@ use super::item::Item;
 use super::unread;
 use crate::event::{Fault, Rejection, RejectionKind};
 use crate::kafka::Reason;
+use crate::position::Position;
 use crate::publisher::Admission;
 
 /// What can be wrong, by what the client can do about it.
@@ -24,29 +27,56 @@ pub enum Kind {
     UnsupportedMediaType,
     /// The body did not arrive in time.
     BodyTimeout,
+    /// The query or a part of the path is not what the route takes.
+    InvalidParameter,
+    /// The JSON is not what the route takes.
+    InvalidRequest,
+    /// None of the media types that the client takes can be had.
+    NotAcceptable,
     /// No such path.
     NotFound,
+    /// The partition has not come so far.
+    NotYetWritten,
+    /// The topic has no such partition.
+    NoSuchPartition,
+    /// The log has no event there.
+    NoEvent,
+    /// The log no longer has it.
+    Removed,
     /// The path does not take the method.
     MethodNotAllowed,
     /// Certainly not stored.
     NotStored,
     /// Perhaps stored.
     UnknownOutcome,
+    /// Kafka cannot be read.
+    ReadUnavailable,
+    /// As many reads are under way, or their answers unread, as may be.
+    TooManyReads,
     /// A fault of the service.
     Internal,
 }
 
 /// Every kind of problem.
-pub const KINDS: [Kind; 10] = [
+pub const KINDS: [Kind; 19] = [
     Kind::MalformedJson,
     Kind::InvalidEvent,
     Kind::TooLarge,
     Kind::UnsupportedMediaType,
     Kind::BodyTimeout,
+    Kind::InvalidParameter,
+    Kind::InvalidRequest,
+    Kind::NotAcceptable,
     Kind::NotFound,
+    Kind::NotYetWritten,
+    Kind::NoSuchPartition,
+    Kind::NoEvent,
+    Kind::Removed,
     Kind::MethodNotAllowed,
     Kind::NotStored,
     Kind::UnknownOutcome,
+    Kind::ReadUnavailable,
+    Kind::TooManyReads,
     Kind::Internal,
 ];
 
@@ -67,13 +97,32 @@ impl Kind {
             Kind::BodyTimeout => {
                 (StatusCode::REQUEST_TIMEOUT, "body-timeout", "Body did not arrive in time")
             }
+            Kind::InvalidParameter => {
+                (StatusCode::BAD_REQUEST, "invalid-parameter", "Invalid parameter")
+            }
+            Kind::InvalidRequest => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "invalid-request", "Invalid request")
+            }
+            Kind::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "not-acceptable", "Not acceptable"),
             Kind::NotFound => (StatusCode::NOT_FOUND, "not-found", "Not found"),
+            Kind::NotYetWritten => (StatusCode::NOT_FOUND, "not-yet-written", "Not yet written"),
+            Kind::NoSuchPartition => {
+                (StatusCode::NOT_FOUND, "no-such-partition", "No such partition")
+            }
+            Kind::NoEvent => (StatusCode::NOT_FOUND, "no-event", "No event there"),
+            Kind::Removed => (StatusCode::GONE, "removed", "Removed"),
             Kind::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed")
             }
             Kind::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "not-stored", "Not stored"),
             Kind::UnknownOutcome => {
                 (StatusCode::GATEWAY_TIMEOUT, "unknown-outcome", "Unknown outcome")
+            }
+            Kind::ReadUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "read-unavailable", "Kafka cannot be read")
+            }
+            Kind::TooManyReads => {
+                (StatusCode::SERVICE_UNAVAILABLE, "too-many-reads", "Too many reads")
             }
             Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         }
@@ -108,6 +157,7 @@ pub(super) struct Problem {
 #[derive(Clone, Debug, Default)]
 struct More {
     errors: Vec<Fault>,
+    parameters: Vec<ParameterFault>,
     omitted: usize,
     reason: Option<&'static str>,
     id: Option<String>,
@@ -115,7 +165,17 @@ struct More {
     /// What the answer's bytes count against, when it may be long.
     admission: Option<Admission>,
     retry_after: Option<u32>,
+    earliest: Option<Position>,
     allow: Option<&'static str>,
+}
+
+/// One thing that is wrong with a parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ParameterFault {
+    /// Its name.
+    pub(super) parameter: String,
+    /// What is wrong, and what to send instead.
+    pub(super) detail: String,
 }
 
 #[derive(Serialize)]
@@ -137,13 +197,16 @@ struct Body<'a> {
     results: Option<&'a [Item<'static>]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earliest: Option<&'a Position>,
 }
 
-/// One thing that is wrong, as RFC 9457, section 3, shows it.
+/// One thing that is wrong, as RFC 9457, section 3, shows it: with a body, or with a parameter.
 #[derive(Serialize)]
-struct Error<'a> {
-    pointer: &'a str,
-    detail: &'a str,
+#[serde(untagged)]
+enum Error<'a> {
+    Body { pointer: &'a str, detail: &'a str },
+    Parameter { parameter: &'a str, detail: &'a str },
 }
 
 fn is_zero(count: &usize) -> bool {
@@ -180,6 +243,30 @@ impl Problem {
         self
     }
 
+    /// Says behind which position the log still has everything.
+    pub(super) fn earliest(mut self, earliest: Position) -> Self {
+        self.more.earliest = Some(earliest);
+        self
+    }
+
+    /// Names the faults of the parameters.
+    pub(super) fn parameters(mut self, faults: Vec<ParameterFault>) -> Self {
+        self.more.parameters = faults;
+        self
+    }
+
+    /// Counts faults that are not named.
+    pub(super) fn omitted(mut self, omitted: usize) -> Self {
+        self.more.omitted = omitted;
+        self
+    }
+
+    /// Names the faults of a body.
+    pub(super) fn faults(mut self, faults: Vec<Fault>) -> Self {
+        self.more.errors = faults;
+        self
+    }
+
     pub(super) fn allow(mut self, methods: &'static str) -> Self {
         self.more.allow = Some(methods);
         self
@@ -204,6 +291,8 @@ impl Problem {
         headers.remove(CONTENT_LENGTH);
         let media_type = HeaderValue::from_static("application/problem+json");
         headers.insert(CONTENT_TYPE, media_type);
+        // What is not there now may be there in a moment, and 404 and 410 may be kept unless told.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.more.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -224,19 +313,29 @@ impl Problem {
             status: self.kind.status().as_u16(),
             detail: &self.detail,
             request_id,
-            errors: self.more.errors.iter().map(Error::of).collect(),
+            errors: self.errors(),
             omitted_errors: self.more.omitted,
             reason: self.more.reason,
             id: self.more.id.as_deref(),
             results: self.more.results.as_deref(),
             retry_after: self.more.retry_after,
+            earliest: self.more.earliest.as_ref(),
         }
+    }
+
+    fn errors(&self) -> Vec<Error<'_>> {
+        let body = self.more.errors.iter().map(Error::of);
+        body.chain(self.more.parameters.iter().map(Error::of_parameter)).collect()
     }
 }
 
 impl<'a> Error<'a> {
     fn of(fault: &'a Fault) -> Self {
-        Error { pointer: &fault.pointer, detail: &fault.detail }
+        Error::Body { pointer: &fault.pointer, detail: &fault.detail }
+    }
+
+    fn of_parameter(fault: &'a ParameterFault) -> Self {
+        Error::Parameter { parameter: &fault.parameter, detail: &fault.detail }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
+use axum::http::header::{
+    ALLOW, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
+};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -12,7 +14,7 @@ use super::problem::{Kind, Problem};
 /// A path of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// The path.
+    /// The path. A part in braces, as in `/events/{cursor}`, stands for any that is not empty.
     pub path: &'static str,
     /// The methods it takes, as in the header `Allow`.
     pub allow: &'static str,
@@ -20,11 +22,14 @@ pub struct Route {
 
 const READ: &str = "GET, HEAD, OPTIONS";
 const WRITE: &str = "POST, OPTIONS";
+const BOTH: &str = "GET, HEAD, POST, OPTIONS";
 
 /// The routes of the API's listener.
-pub const API: [Route; 9] = [
-    Route { path: "/events", allow: WRITE },
+pub const API: [Route; 11] = [
+    Route { path: "/events", allow: BOTH },
     Route { path: "/events/batch", allow: WRITE },
+    Route { path: "/events/fetch", allow: WRITE },
+    Route { path: "/events/{cursor}", allow: READ },
     Route { path: "/livez", allow: READ },
     Route { path: "/readyz", allow: READ },
     Route { path: "/openapi.yaml", allow: READ },
@@ -41,19 +46,25 @@ pub const ADMIN: [Route; 3] = [
     Route { path: "/readyz", allow: READ },
 ];
 
-/// The route of a path.
+/// The route of a path: the first that takes it, so those that are spelt out come first.
 pub(super) fn find(routes: &'static [Route], path: &str) -> Option<&'static Route> {
-    routes.iter().find(|route| route.path == path)
+    routes.iter().find(|route| route.takes(path))
+}
+
+impl Route {
+    fn takes(&self, path: &str) -> bool {
+        match self.path.split_once('{') {
+            None => self.path == path,
+            Some((before, _)) => path
+                .strip_prefix(before)
+                .is_some_and(|part| !part.is_empty() && !part.contains('/')),
+        }
+    }
 }
 
 /// The answer of the API's listener for a path that is none of ours.
 pub(super) async fn not_found(uri: Uri) -> Response {
-    let path = shown(&uri);
-    let detail = if path.starts_with("/events/") {
-        format!("There is nothing to read at {path}: this version stores events only.")
-    } else {
-        format!("There is nothing at {path}. GET /docs lists what there is.")
-    };
+    let detail = format!("There is nothing at {}. GET /docs lists what there is.", shown(&uri));
     Problem::new(Kind::NotFound, detail).into_response()
 }
 
@@ -97,17 +108,37 @@ pub(super) fn cors(origins: &[String]) -> Option<CorsLayer> {
         .allow_methods([Method::GET, Method::HEAD, Method::POST])
         .allow_headers([
             CONTENT_TYPE,
+            IF_NONE_MATCH,
             header("prefer"),
             header("x-request-id"),
             header("traceparent"),
             header("tracestate"),
         ])
         .expose_headers([
+            ETAG,
             LOCATION,
             RETRY_AFTER,
+            header("event-cursor"),
+            header("event-id"),
+            header("event-time"),
             header("preference-applied"),
             header("x-request-id"),
         ])
         .max_age(Duration::from_secs(600));
     Some(layer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_any_part_that_is_not_spelt_out() {
+        let path = |path| find(&API, path).map(|route| route.path);
+        assert_eq!(path("/events/batch"), Some("/events/batch"));
+        assert_eq!(path("/events/3-42"), Some("/events/{cursor}"));
+        for none in ["/events/", "/events/3-42/", "/events/a/b", "/event"] {
+            assert_eq!(path(none), None, "{none}");
+        }
+    }
 }

@@ -14,6 +14,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::flow;
 use super::quiet::UnderWay;
 use crate::publisher::{Admission, Permit};
 
@@ -23,6 +24,10 @@ const WHOLE: u32 = 3;
 /// Up to here an HTTP/1 answer is its connection's buffer's matter: it is given to the system in
 /// one go, or the write timeout ends it.
 const SMALL: u64 = 64 * 1024;
+
+/// Marks an answer that goes on for as long as its client takes it.
+#[derive(Clone)]
+pub(super) struct Flowing;
 
 /// Bytes that keep something alive for as long as they are.
 struct Kept<B, K> {
@@ -40,7 +45,16 @@ impl<B: AsRef<[u8]>, K> AsRef<[u8]> for Kept<B, K> {
 pub(super) fn in_flight(admission: &Admission, bytes: Vec<u8>) -> Bytes {
     let mut permit: Permit = admission.permit();
     permit.charge(bytes.len());
-    Bytes::from_owner(Kept { bytes, _kept: permit })
+    keeping(bytes, permit)
+}
+
+/// Bytes that keep something alive until the client has taken them.
+pub(super) fn keeping<B, K>(bytes: B, kept: K) -> Bytes
+where
+    B: AsRef<[u8]> + Send + 'static,
+    K: Send + 'static,
+{
+    Bytes::from_owner(Kept { bytes, _kept: kept })
 }
 
 /// Cuts a connection whose client does not take an answer whole.
@@ -63,6 +77,9 @@ impl Unread {
         response: Response,
         under_way: Option<UnderWay>,
     ) -> Response {
+        if response.extensions().get::<Flowing>().is_some() {
+            return flow::watch(self.limit, self.connection, response, under_way);
+        }
         let body = response.body();
         let is_large = body.size_hint().lower() > SMALL;
         if body.is_end_stream() || !(is_large || version == Version::HTTP_2) {

@@ -28,6 +28,7 @@ pub struct TestApp {
 #[derive(Clone)]
 pub struct Builder {
     variables: BTreeMap<String, String>,
+    command: &'static str,
     reads_log: bool,
     pub topic: String,
     pub brokers: String,
@@ -37,6 +38,11 @@ impl Builder {
     /// Reads the log until the service listens, and then leaves it in its pipe.
     pub fn log_unread(self) -> Self {
         Builder { reads_log: false, ..self }
+    }
+
+    /// Without Kafka and Redis: `dual-stream dev`.
+    pub fn dev(self) -> Self {
+        Builder { command: "dev", ..self }
     }
 
     /// Sets for example `http.max_body`.
@@ -67,10 +73,11 @@ impl Builder {
     pub async fn start_unready(self) -> TestApp {
         let mut process = Process::spawn(
             Command::new(program())
-                .arg("serve")
+                .arg(self.command)
                 .env_clear()
                 .envs(&self.variables)
                 .stdin(Stdio::null())
+                .stdout(Stdio::null())
                 .stderr(Stdio::piped()),
         );
         let log = collect_log(&mut process, self.reads_log);
@@ -130,6 +137,7 @@ impl TestApp {
     pub fn builder() -> Builder {
         let builder = Builder {
             variables: BTreeMap::new(),
+            command: "serve",
             reads_log: true,
             topic: String::new(),
             brokers: String::new(),

@@ -119,6 +119,16 @@ pub async fn delete_topic(brokers: &str, topic: &str) {
     });
 }
 
+/// Removes what a partition has below this offset, as retention would.
+pub async fn delete_records(brokers: &str, topic: &str, partition: i32, below: i64) {
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset(topic, partition, Offset::Offset(below)).expect("an offset");
+    let deleted = admin(brokers).delete_records(&offsets, &AdminOptions::new()).await;
+    for partition in deleted.expect("an answer").elements() {
+        partition.error().expect("records that were there");
+    }
+}
+
 /// Gives the topic so many partitions in all.
 pub async fn add_partitions(brokers: &str, topic: &str, partitions: usize) {
     let more = NewPartitions::new(topic, partitions);

@@ -19,6 +19,7 @@ mod limits;
 mod notifications;
 mod partitioning;
 mod protocol;
+mod reading;
 mod redis_faults;
 mod refusals;
 mod shutdown;

@@ -12,7 +12,7 @@ fn event() -> serde_json::Value {
 #[tokio::test]
 async fn an_unknown_path_is_a_problem() {
     let app = TestApp::start().await;
-    for path in ["/", "/event", "/events/", "/events/batch/more", "/metrics"] {
+    for path in ["/", "/event", "/events/", "/events/batch/more", "/events/3-42/", "/metrics"] {
         let answer = app.client.get(path).await;
         assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{path}");
     }
@@ -22,7 +22,10 @@ async fn an_unknown_path_is_a_problem() {
 async fn a_wrong_method_is_a_problem_that_names_the_right_ones() {
     let app = TestApp::start().await;
     for (method, path, allow) in [
-        (Method::GET, "/events", "POST, OPTIONS"),
+        (Method::PATCH, "/events", "GET, HEAD, POST, OPTIONS"),
+        (Method::GET, "/events/batch", "POST, OPTIONS"),
+        (Method::GET, "/events/fetch", "POST, OPTIONS"),
+        (Method::DELETE, "/events/3-42", "GET, HEAD, OPTIONS"),
         (Method::PUT, "/events/batch", "POST, OPTIONS"),
         (Method::DELETE, "/livez", "GET, HEAD, OPTIONS"),
         (Method::POST, "/docs", "GET, HEAD, OPTIONS"),
@@ -36,8 +39,14 @@ async fn a_wrong_method_is_a_problem_that_names_the_right_ones() {
 #[tokio::test]
 async fn options_says_what_a_path_takes() {
     let app = TestApp::start().await;
-    let options = app.client.send(app.client.request(Method::OPTIONS, "/events")).await;
-    assert_eq!((options.status, options.header("allow")), (204, Some("POST, OPTIONS")));
+    for (path, allow) in [
+        ("/events", "GET, HEAD, POST, OPTIONS"),
+        ("/events/fetch", "POST, OPTIONS"),
+        ("/events/3-42", "GET, HEAD, OPTIONS"),
+    ] {
+        let options = app.client.send(app.client.request(Method::OPTIONS, path)).await;
+        assert_eq!((options.status, options.header("allow")), (204, Some(allow)), "{path}");
+    }
     let nowhere = app.client.send(app.client.request(Method::OPTIONS, "/nowhere")).await;
     assert_eq!(nowhere.status, 404);
 }

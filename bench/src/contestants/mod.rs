@@ -1,4 +1,5 @@
-//! The two limits, which are part of this program.
+//! The limits, which are part of this program.
 
 pub mod bare;
+pub mod consumer;
 pub mod raw;

@@ -3,7 +3,7 @@
 //! It plays the clients, too: so many groups of records are in flight at one time as the load has
 //! connections, each group as large as a batch, and the next group follows when one is complete.
 
-mod record;
+pub mod record;
 mod reports;
 
 use std::sync::Arc;

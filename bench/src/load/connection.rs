@@ -36,6 +36,47 @@ impl Connection {
         Ok(status)
     }
 
+    /// Sends a request and shows each piece of its answer's body.
+    pub async fn read(&mut self, request: &[u8], mut see: impl FnMut(&[u8])) -> Result<u16> {
+        self.stream.write_all(request).await?;
+        let (status, body) = self.head().await?;
+        match body {
+            Body::Bytes(length) => self.show(length, &mut see).await?,
+            Body::Chunks => self.show_chunks(&mut see).await?,
+        }
+        Ok(status)
+    }
+
+    async fn show(&mut self, mut length: usize, see: &mut impl FnMut(&[u8])) -> Result<()> {
+        while length > 0 {
+            if self.received.is_empty() {
+                self.receive().await?;
+            }
+            let here = length.min(self.received.len());
+            see(&self.received[..here]);
+            self.received.advance(here);
+            length -= here;
+        }
+        Ok(())
+    }
+
+    async fn show_chunks(&mut self, see: &mut impl FnMut(&[u8])) -> Result<()> {
+        loop {
+            match httparse::parse_chunk_size(&self.received) {
+                Ok(Status::Complete((head, size))) => {
+                    self.skip(head).await?;
+                    self.show(size as usize, see).await?;
+                    self.skip(2).await?;
+                    if size == 0 {
+                        return Ok(());
+                    }
+                }
+                Ok(Status::Partial) => self.receive().await?,
+                Err(_) => bail!("the size of a chunk cannot be read"),
+            }
+        }
+    }
+
     async fn head(&mut self) -> Result<(u16, Body)> {
         loop {
             if let Some((length, status, body)) = parse_head(&self.received)? {
@@ -75,7 +116,7 @@ impl Connection {
     }
 
     async fn receive(&mut self) -> Result<()> {
-        self.received.reserve(16 * 1024);
+        self.received.reserve(64 * 1024);
         if self.stream.read_buf(&mut self.received).await? == 0 {
             bail!("the connection was closed");
         }

@@ -4,9 +4,12 @@
 mod connection;
 mod event;
 mod pace;
+mod questions;
+mod replay;
 mod request;
 mod tally;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,12 +19,14 @@ use tokio::task::LocalSet;
 use tokio::time::timeout_at;
 
 pub use event::{SOURCES, Template, write_digits};
+pub use replay::{Replay, run as replay};
 
 use crate::outcome::Outcome;
 use crate::window::{Timing, Watched, Window};
 use crate::work::Shape;
 use connection::Connection;
 use pace::Pace;
+use questions::Questions;
 use request::Requests;
 use tally::{SharedTally, Tally};
 
@@ -37,6 +42,9 @@ pub struct Load {
     target: String,
     #[arg(long, default_value_t = 64)]
     connections: usize,
+    /// A file of questions, one a line, to be asked instead of posting events
+    #[arg(long)]
+    questions: Option<PathBuf>,
     /// Events a second for an open loop; without it, the loop is closed
     #[arg(long)]
     rate: Option<f64>,
@@ -52,8 +60,24 @@ pub struct Load {
 struct Plan {
     target: String,
     shape: Shape,
+    questions: Option<Questions>,
     pace: Pace,
     window: Window,
+}
+
+/// What a connection sends.
+enum Sent {
+    Events(Requests),
+    Questions(Questions),
+}
+
+impl Sent {
+    fn next(&mut self) -> &[u8] {
+        match self {
+            Sent::Events(requests) => requests.next(),
+            Sent::Questions(questions) => questions.next(),
+        }
+    }
 }
 
 /// Runs the load, prints a line when the window begins, and then what came of it.
@@ -61,8 +85,14 @@ pub fn run(load: Load) -> Result<()> {
     let window = load.timing.window();
     let rate = load.rate.map(|events| events / load.shape.events() as f64);
     let pace = Pace::new(rate, window.start);
-    let plan =
-        Arc::new(Plan { target: load.target, shape: load.shape, pace: pace.clone(), window });
+    let questions = load.questions.map(|file| Questions::read(&file, &load.target)).transpose()?;
+    let plan = Arc::new(Plan {
+        target: load.target,
+        shape: load.shape,
+        questions,
+        pace: pace.clone(),
+        window,
+    });
     // Two threads without stealing: one alone would be the limit of what is fast.
     let threads = load.connections.min(2);
     let workers: Vec<_> = (0..threads)
@@ -113,7 +143,10 @@ fn run_thread(plan: &Arc<Plan>, connections: Vec<usize>) -> Result<Tally> {
 
 /// Asks until the window ends, on a new connection when one breaks.
 async fn connect_and_ask(plan: Arc<Plan>, number: usize, tally: SharedTally) {
-    let mut requests = Requests::new(plan.shape, &plan.target, number);
+    let mut requests = match &plan.questions {
+        Some(questions) => Sent::Questions(questions.of_connection(number)),
+        None => Sent::Events(Requests::new(plan.shape, &plan.target, number)),
+    };
     while Instant::now() < plan.window.end {
         if ask(&plan, &mut requests, &tally).await.is_ok() {
             return;
@@ -123,7 +156,7 @@ async fn connect_and_ask(plan: Arc<Plan>, number: usize, tally: SharedTally) {
     }
 }
 
-async fn ask(plan: &Plan, requests: &mut Requests, tally: &SharedTally) -> Result<()> {
+async fn ask(plan: &Plan, requests: &mut Sent, tally: &SharedTally) -> Result<()> {
     let mut connection = Connection::open(&plan.target).await?;
     while let Some(since) = plan.pace.next().await {
         if since >= plan.window.end {
@@ -131,7 +164,7 @@ async fn ask(plan: &Plan, requests: &mut Requests, tally: &SharedTally) -> Resul
         }
         let status = connection.ask(requests.next()).await?;
         match status {
-            201 => tally.stored(plan.shape.events() as u64, since, plan.window),
+            200 | 201 => tally.stored(plan.shape.events() as u64, since, plan.window),
             other => tally.failed(other),
         }
     }

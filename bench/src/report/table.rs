@@ -22,11 +22,12 @@ const HEADER: [&str; 10] = [
 ];
 type Measure = fn(&Summary<'_>) -> Option<f64>;
 
-const ALL: [Contestant; 8] = [
+const ALL: [Contestant; 9] = [
     Contestant::Service,
     Contestant::Other,
     Contestant::Bare,
     Contestant::Raw,
+    Contestant::Consumer,
     Contestant::Go,
     Contestant::GoTuned,
     Contestant::Node,

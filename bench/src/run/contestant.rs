@@ -17,13 +17,15 @@ pub enum Contestant {
     Other,
     Bare,
     Raw,
+    /// Kafka without HTTP, reading.
+    Consumer,
     Go,
     GoTuned,
     Node,
     Naive,
 }
 
-use Contestant::{Bare, Go, GoTuned, Naive, Node, Other, Raw, Service};
+use Contestant::{Bare, Consumer, Go, GoTuned, Naive, Node, Other, Raw, Service};
 
 /// All that answer HTTP and store.
 pub const GLUE: [Contestant; 4] = [Go, GoTuned, Node, Naive];
@@ -35,6 +37,7 @@ impl fmt::Display for Contestant {
             Other => "other build",
             Bare => "bare axum",
             Raw => "raw producer",
+            Consumer => "plain consumer",
             Go => "Go",
             GoTuned => "Go, tuned",
             Node => "Node",
@@ -64,7 +67,7 @@ impl Programs {
         match contestant {
             Service => Some(self.service()),
             Other => self.other.clone(),
-            Bare | Raw => None,
+            Bare | Raw | Consumer => None,
             Go | GoTuned => Some(self.peers.join("go/glue")),
             Node => Some(self.peers.join("node/ready")),
             Naive => Some(self.release.join("naive")),
@@ -105,7 +108,7 @@ impl Programs {
             Go | GoTuned => Command::new(self.peers.join("go/glue")),
             Naive => Command::new(self.release.join("naive")),
             Node => Command::new("node"),
-            Bare | Raw => Command::new(super::this_program()),
+            Bare | Raw | Consumer => Command::new(super::this_program()),
         };
         if matches!(contestant, Service | Other) {
             command.arg("serve").env_clear();

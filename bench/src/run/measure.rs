@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
+use super::archive::Archives;
 use super::contestant::{Contestant, Programs};
 use super::process::Process;
 use super::services::{OwnRedis, Services, free_port};
@@ -63,6 +64,7 @@ pub struct Bench {
     pub topics: Topics,
     pub logs: PathBuf,
     pub timing: Timing,
+    pub archives: Archives,
 }
 
 impl Bench {
@@ -84,6 +86,9 @@ impl Bench {
         work: &Work,
         rate: Option<f64>,
     ) -> Result<Sample> {
+        if let Some(reading) = work.reading {
+            return self.measure_reading(timing, contestant, work, reading);
+        }
         let topic = format!("bench-{}-{}", std::process::id(), free_port()?);
         self.topics.create(&topic)?;
         let frozen = (work.redis == Redis::Frozen).then(OwnRedis::start).transpose()?;
@@ -125,6 +130,9 @@ impl Bench {
         let Task { work, topic, services, .. } = *task;
         let listen = format!("127.0.0.1:{}", free_port()?);
         let mut command = self.programs.command(contestant, &listen, topic, work.redis, services);
+        if !work.follows {
+            command.env("DUAL_STREAM__READER__MEMORY", "0B");
+        }
         let log = format!("{contestant}-{}", work.name);
         let (process, ready) = self.start(&mut command, &listen, &log)?;
 
@@ -191,7 +199,7 @@ impl Task<'_> {
 }
 
 impl Sample {
-    fn new(
+    pub(super) fn new(
         contestant: Contestant,
         work: &Work,
         outcome: Outcome,
@@ -219,7 +227,7 @@ fn is_ready(listen: &str) -> bool {
 
 /// What a process took of memory.
 #[derive(Default)]
-struct Memory {
+pub(super) struct Memory {
     peak_kib: u64,
     resident_kib: Vec<u64>,
 }
@@ -244,18 +252,18 @@ impl Memory {
 }
 
 /// The load generator, or the raw producer, while it runs.
-struct LoadProcess {
+pub(super) struct LoadProcess {
     process: Process,
 }
 
 impl LoadProcess {
-    fn start(command: &mut Command) -> Result<Self> {
+    pub(super) fn start(command: &mut Command) -> Result<Self> {
         Ok(LoadProcess { process: Process::start(command.stdout(Stdio::piped()))? })
     }
 
     /// Waits for its end; calls back when the window begins. Watches the memory of the process
     /// with this id, or its own.
-    fn finish(
+    pub(super) fn finish(
         mut self,
         pid: Option<u32>,
         on_window: impl Fn() -> Result<()>,

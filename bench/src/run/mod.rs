@@ -1,11 +1,13 @@
 //! The run: every contestant, one after the other, again and again.
 
+mod archive;
 pub mod contestant;
 pub mod machine;
 pub mod measure;
 pub mod plan;
 mod process;
 pub mod ratios;
+mod reading;
 pub mod results;
 mod services;
 mod topic;
@@ -21,6 +23,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use crate::report;
 use crate::window::Timing;
 use crate::work::{Loop, Work};
+use archive::Archives;
 use contestant::{Contestant, Programs};
 use machine::Machine;
 use measure::Bench;
@@ -94,7 +97,8 @@ pub fn run(options: &Run) -> Result<()> {
     let services = Services::of_environment()?;
     let topics = Topics::of(&services.brokers)?;
     let programs = Programs::below(&target, options.against.clone());
-    let bench = Bench { programs, services, topics, logs, timing };
+    let archives = Archives::new(&services.brokers);
+    let bench = Bench { programs, services, topics, logs, timing, archives };
 
     let results = measure_all(options, &bench)?;
     let file = directory.join(if options.quick { "quick.json" } else { "results.json" });
@@ -163,6 +167,7 @@ fn measure_all(options: &Run, bench: &Bench) -> Result<Results> {
             measure_entry(bench, entry, &format!("{repeat}/{repeats}"), &mut results);
         }
     }
+    bench.archives.delete(&bench.topics)?;
     results.dev_ready_ms = (0..DEV_STARTS).map(|_| dev_start(bench)).collect::<Result<_>>()?;
     if let Some(minutes) = options.soak {
         results.soak_kib = soak(bench, minutes)?;

@@ -1,8 +1,8 @@
 //! Which work is given to whom.
 
-use super::contestant::Contestant::{self, Bare, GoTuned, Naive, Node, Raw, Service};
+use super::contestant::Contestant::{self, Bare, Consumer, GoTuned, Naive, Node, Raw, Service};
 use super::contestant::GLUE;
-use crate::work::{Loop, Redis, Work};
+use crate::work::{Loop, Place, Reading, Redis, Work};
 
 /// A rate that all but the untuned Go can follow.
 pub const COMMON_RATE: f64 = 2000.0;
@@ -29,10 +29,17 @@ pub mod name {
     pub const BATCH_100: &str = "batch-100";
     pub const BATCH_100_OFF: &str = "batch-100-redis-off";
     pub const BATCH_100_FROZEN: &str = "batch-100-redis-frozen";
+    pub const BATCH_100_FOLLOWED: &str = "batch-100-reading-tail-on";
+    pub const BATCH_100_FORGETFUL: &str = "batch-100-reading-tail-off";
+    pub const SINGLE_64_FOLLOWED: &str = "single-64-reading-tail-on";
+    pub const SINGLE_64_FORGETFUL: &str = "single-64-reading-tail-off";
+    pub const READ_RECENT: &str = "reading-recent-50-memory";
+    pub const READ_REPLAY: &str = "reading-replay-1-of-1000";
 }
 use name::{
-    BATCH_100, BATCH_100_FROZEN, BATCH_100_OFF, SINGLE_1, SINGLE_64, SINGLE_64_COMMON,
-    SINGLE_64_FROZEN, SINGLE_64_HALF, SINGLE_1000,
+    BATCH_100, BATCH_100_FOLLOWED, BATCH_100_FORGETFUL, BATCH_100_FROZEN, BATCH_100_OFF,
+    READ_RECENT, READ_REPLAY, SINGLE_1, SINGLE_64, SINGLE_64_COMMON, SINGLE_64_FOLLOWED,
+    SINGLE_64_FORGETFUL, SINGLE_64_FROZEN, SINGLE_64_HALF, SINGLE_1000,
 };
 
 /// Some minutes: what the ratios need.
@@ -47,6 +54,35 @@ pub fn quick() -> Vec<Entry> {
         entry(Work::batches(BATCH_100_FROZEN, 100).redis(Redis::Frozen), [Service]),
         entry(Work { name: SINGLE_64_FROZEN.into(), ..single().redis(Redis::Frozen) }, [Service]),
         entry(half_rate(), [Service]),
+    ]
+    .into_iter()
+    .chain(reading())
+    .collect()
+}
+
+/// Reading back, and what it costs those who write.
+fn reading() -> Vec<Entry> {
+    use Place::{Kafka, Memory};
+    let read =
+        |name, connections, reading| entry(Work::reading(name, connections, reading), [Service]);
+    let replay = |name, sources| {
+        entry(Work::reading(name, 1, Reading::Replay { sources }), [Service, Consumer])
+    };
+    vec![
+        read("reading-point-memory", 1, Reading::Point { from: Memory }),
+        read("reading-point-memory-32", 32, Reading::Point { from: Memory }),
+        read("reading-point-kafka", 1, Reading::Point { from: Kafka }),
+        read("reading-point-kafka-32", 32, Reading::Point { from: Kafka }),
+        read("reading-fetch-100-memory", 1, Reading::Fetch { from: Memory }),
+        read("reading-fetch-100-kafka", 1, Reading::Fetch { from: Kafka }),
+        read(READ_RECENT, 1, Reading::Recent { from: Memory }),
+        read("reading-recent-50-kafka", 1, Reading::Recent { from: Kafka }),
+        replay(READ_REPLAY, 1000),
+        replay("reading-replay-all", 1),
+        entry(Work::batches(BATCH_100_FOLLOWED, 100), [Service]),
+        entry(Work::batches(BATCH_100_FORGETFUL, 100).without_memory(), [Service]),
+        entry(Work::single(SINGLE_64_FOLLOWED, 64), [Service]),
+        entry(Work::single(SINGLE_64_FORGETFUL, 64).without_memory(), [Service]),
     ]
 }
 
@@ -88,6 +124,7 @@ pub fn full() -> Vec<Entry> {
         entry(half_rate(), [Service, GoTuned, Node, Naive]),
         entry(Work::batches("batch-100-half-rate", 100).paced(Loop::OpenAtShare(HALF)), [Service]),
     ]);
+    entries.extend(reading());
     entries
 }
 

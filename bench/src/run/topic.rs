@@ -32,7 +32,12 @@ impl Topics {
     }
 
     pub fn create(&self, name: &str) -> Result<()> {
-        let topic = NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1))
+        self.create_with(name, PARTITIONS)
+    }
+
+    /// The same with another number of partitions.
+    pub fn create_with(&self, name: &str, partitions: i32) -> Result<()> {
+        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1))
             // What was measured need not lie on the disk for the default of a minute.
             .set("file.delete.delay.ms", "500");
         let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));
@@ -40,14 +45,14 @@ impl Topics {
         for result in results {
             result.map_err(|(name, code)| anyhow!("cannot create the topic {name}: {code}"))?;
         }
-        self.await_leaders(name)
+        self.await_leaders(name, partitions as usize)
     }
 
     /// The broker learns of a new topic a moment after its controller made it. A client that asks
     /// in between may remember for seconds that there is none.
-    fn await_leaders(&self, name: &str) -> Result<()> {
+    fn await_leaders(&self, name: &str, partitions: usize) -> Result<()> {
         let deadline = Instant::now() + TIMEOUT;
-        while self.leaders(name)? < PARTITIONS as usize {
+        while self.leaders(name)? < partitions {
             ensure!(Instant::now() < deadline, "the topic {name} has no leaders");
             std::thread::sleep(CHECK);
         }

@@ -6,6 +6,10 @@ use super::html::{Escaped, code, status, table, under};
 use super::markdown;
 use super::schema;
 
+/// Where parameters may be, and how the page calls it.
+const PLACES: [(&str, &str); 3] =
+    [("path", "Path"), ("query", "Query"), ("header", "Request headers")];
+
 /// The section of an operation.
 pub(super) fn section(operation: &Operation<'_>) -> String {
     let node = operation.node;
@@ -13,7 +17,8 @@ pub(super) fn section(operation: &Operation<'_>) -> String {
     let title = title(operation);
     let description = markdown::blocks(node.get("description").text());
     let calls = calls(node);
-    let parameters = under("Request headers", parameters(node));
+    let parameters: String =
+        PLACES.iter().map(|(place, heading)| under(heading, parameters(node, place))).collect();
     let body = under("Request body", body(node.get("requestBody")));
     let answers = under("Answers", answers(id, node.get("responses")));
     format!(
@@ -43,13 +48,18 @@ fn calls(operation: Node<'_>) -> String {
     operation.get("x-codeSamples").items().map(call).collect()
 }
 
-fn parameters(operation: Node<'_>) -> String {
+/// The parameters of one place.
+fn parameters(operation: Node<'_>, place: &str) -> String {
     let row = |parameter: Node<'_>| {
-        let name = code(parameter.get("name").text());
+        let need =
+            if parameter.get("required").is_true() { " <small>required</small>" } else { "" };
+        let name = format!("{}{need}", code(parameter.get("name").text()));
         let example = code(&example::scalar(parameter.get("example").yaml()));
         vec![name, markdown::blocks(parameter.get("description").text()), example]
     };
-    table(&["header", "means", "example"], operation.get("parameters").items().map(row))
+    let all = operation.get("parameters").items();
+    let here = all.filter(|parameter| parameter.get("in").text() == place);
+    table(&["name", "means", "example"], here.map(row))
 }
 
 fn body(body: Node<'_>) -> String {

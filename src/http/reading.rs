@@ -1,0 +1,17 @@
+//! Reading back: one event, several, the recent ones of a source, and replay.
+
+mod accept;
+mod encode;
+mod fetch;
+mod list;
+mod point;
+mod query;
+mod refusal;
+mod replay;
+mod room;
+mod time;
+
+pub(super) use fetch::fetch;
+pub(super) use list::list;
+pub(super) use point::event;
+pub use room::Room;

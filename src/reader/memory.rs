@@ -1,0 +1,188 @@
+//! What the tail has in memory, shared with those who read it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::ring::{Hit, Ring};
+use crate::cursor::Cursor;
+use crate::event::Source;
+use crate::kafka::StoredEvent;
+use crate::metrics::Metrics;
+
+/// How many steps of the tail are made at once, while readers wait.
+const STEPS: usize = 128;
+
+/// How long a reader waits for the tail to come to what is known to be there. It is some ms behind.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The ring, and where the log begins.
+pub(super) struct Memory {
+    inner: Mutex<Inner>,
+    /// How often the tail has brought something.
+    taken: watch::Sender<u64>,
+    /// How many partitions the topic has, as last heard.
+    partitions: AtomicI32,
+    metrics: Arc<Metrics>,
+}
+
+struct Inner {
+    ring: Ring,
+    /// The first offset that Kafka has of each partition, as last heard.
+    lows: BTreeMap<i32, i64>,
+    /// The partitions whose end is in memory.
+    live: BTreeSet<i32>,
+}
+
+/// What the tail has read.
+pub(super) enum Step {
+    /// An event.
+    Event(StoredEvent),
+    /// Something else, or nothing: the partition has come to this offset, itself excluded.
+    Passed { partition: i32, next: i64 },
+    /// Reading has begun anew here: what was before is not connected.
+    Restart { partition: i32, from: i64 },
+    /// The end was reached: what comes is new.
+    Live { partition: i32 },
+    /// It is not followed any more: what is there stays true, and is not the newest.
+    Lost { partition: i32 },
+}
+
+/// Below what the newest events are asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Before {
+    /// An offset.
+    Offset(i64),
+    /// The end, which lies behind this offset if any is known to be there.
+    End { head: Option<i64> },
+}
+
+/// The newest events of a source in a partition, as far as they are in memory.
+pub(super) struct Recent {
+    /// Newest first.
+    pub(super) events: Vec<StoredEvent>,
+    /// From here on they are complete.
+    pub(super) from: i64,
+    /// Everything before that has this time or an earlier one.
+    pub(super) since: i64,
+    /// Where the log begins, as far as is known.
+    pub(super) low: Option<i64>,
+}
+
+impl Memory {
+    pub(super) fn new(max_bytes: usize, metrics: &Arc<Metrics>) -> Self {
+        metrics.reader_memory_limit.set(max_bytes as i64);
+        let inner =
+            Inner { ring: Ring::new(max_bytes), lows: BTreeMap::new(), live: BTreeSet::new() };
+        let taken = watch::Sender::new(0);
+        let partitions = AtomicI32::new(0);
+        Memory { inner: Mutex::new(inner), taken, partitions, metrics: Arc::clone(metrics) }
+    }
+
+    /// What is at a cursor. What the log no longer has is not known here, so that it is the same
+    /// for everyone.
+    pub(super) fn get(&self, cursor: Cursor) -> Hit {
+        let inner = self.inner.lock();
+        match inner.lows.get(&cursor.partition()) {
+            Some(low) if cursor.offset() < *low => Hit::Miss,
+            _ => inner.ring.get(cursor),
+        }
+    }
+
+    /// The newest events of a source below an offset. None when it has nothing there to begin with.
+    pub(super) fn recent(
+        &self,
+        source: &Source,
+        partition: i32,
+        before: Before,
+        limit: usize,
+    ) -> Option<Recent> {
+        let inner = self.inner.lock();
+        let covered = inner.ring.covers(partition)?;
+        let (is_known, before) = match before {
+            Before::Offset(before) => (before <= covered.end, Some(before)),
+            Before::End { head } => {
+                let has_head = head.is_none_or(|head| head < covered.end);
+                (has_head && inner.live.contains(&partition), None)
+            }
+        };
+        if !is_known {
+            return None;
+        }
+        let low = inner.lows.get(&partition).copied();
+        let (mut events, from) = inner.ring.recent(source, partition, before, limit);
+        let is_cut = from > covered.start && !events.is_empty();
+        let since = if is_cut { events.last().map(StoredEvent::time) } else { None };
+        let since = since.unwrap_or_else(|| inner.ring.since(partition));
+        events.retain(|event| low.is_none_or(|low| event.cursor().offset() >= low));
+        Some(Recent { events, from, since, low })
+    }
+
+    /// Waits until the tail has come past an offset of a partition. Gives up after a while, or at
+    /// once where it is not followed: then the end is not in memory.
+    pub(super) async fn reaches(&self, partition: i32, offset: i64) {
+        let mut taken = self.taken.subscribe();
+        let _ = timeout(PATIENCE, taken.wait_for(|_| self.has_passed(partition, offset))).await;
+    }
+
+    fn has_passed(&self, partition: i32, offset: i64) -> bool {
+        let inner = self.inner.lock();
+        let end = inner.ring.covers(partition).map(|covered| covered.end);
+        !inner.live.contains(&partition) || end.is_some_and(|end| end > offset)
+    }
+
+    /// How many partitions there are.
+    pub(super) fn has_partitions(&self, count: i32) {
+        self.partitions.store(count, Ordering::Relaxed);
+    }
+
+    /// How many partitions there are, as last heard. None before the first time.
+    pub(super) fn partitions(&self) -> Option<i32> {
+        Some(self.partitions.load(Ordering::Relaxed)).filter(|count| *count > 0)
+    }
+
+    /// Where the log begins.
+    pub(super) fn begins(&self, partition: i32, low: i64) {
+        self.inner.lock().lows.insert(partition, low);
+    }
+
+    /// Takes what the tail has read, in its order.
+    pub(super) fn take(&self, steps: &mut Vec<Step>) {
+        if steps.is_empty() {
+            return;
+        }
+        let mut steps = steps.drain(..).peekable();
+        while steps.peek().is_some() {
+            let mut inner = self.inner.lock();
+            for step in steps.by_ref().take(STEPS) {
+                inner.step(step);
+            }
+            self.metrics.reader_memory.set(inner.ring.bytes() as i64);
+        }
+        self.taken.send_modify(|turns| *turns += 1);
+    }
+}
+
+impl Inner {
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Event(event) => self.ring.push(event),
+            Step::Passed { partition, next } => self.ring.advance(partition, next),
+            Step::Restart { partition, from } => {
+                self.live.remove(&partition);
+                self.ring.restart(partition, from);
+            }
+            Step::Live { partition } => {
+                self.live.insert(partition);
+            }
+            Step::Lost { partition } => {
+                self.live.remove(&partition);
+            }
+        }
+    }
+}
