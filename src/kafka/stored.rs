@@ -17,6 +17,26 @@ pub struct StoredEvent {
 }
 
 impl StoredEvent {
+    /// An event at a cursor, with its record's timestamp. `texts` are its id, type, source type,
+    /// source id and media type. None when they are too long to be those of an event.
+    pub(crate) fn new(
+        cursor: Cursor,
+        time: i64,
+        texts: [&str; 5],
+        value: &[u8],
+        is_json: bool,
+    ) -> Option<Self> {
+        let len = texts.iter().map(|text| text.len()).sum::<usize>() + value.len();
+        let mut bytes = Vec::with_capacity(len);
+        let mut ends = [0; 5];
+        for (end, text) in ends.iter_mut().zip(texts) {
+            bytes.extend_from_slice(text.as_bytes());
+            *end = u32::try_from(bytes.len()).ok()?;
+        }
+        bytes.extend_from_slice(value);
+        Some(StoredEvent { cursor, time, bytes: bytes.into(), ends, is_json })
+    }
+
     /// Where it lies.
     pub fn cursor(&self) -> Cursor {
         self.cursor

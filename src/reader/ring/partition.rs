@@ -1,0 +1,140 @@
+//! The events of one partition, and an index of them by source.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::iter;
+use std::ops::Range;
+
+use super::{Hit, is_wasteful, room};
+use crate::kafka::StoredEvent;
+
+/// The newest events of one partition. Offsets grow from front to back.
+///
+/// An event has a number: how many came before it. Each knows the number of the one before it with
+/// the same hash of its source, and the index the number of the newest with a hash. So an event
+/// costs no allocation of its own, and the last event of a source takes its entry along.
+pub(super) struct Partition {
+    covered: Range<i64>,
+    entries: VecDeque<Entry>,
+    /// The number of the first entry.
+    first: u64,
+    newest: HashMap<u64, u64, BuildHasherDefault<Hashed>>,
+}
+
+struct Entry {
+    event: StoredEvent,
+    hash: u64,
+    /// The number of the event before of the same hash, which may be gone.
+    previous: Option<u64>,
+}
+
+impl Partition {
+    /// What is kept for an event, apart from its bytes: its entry, and one of the index with the
+    /// byte that the map has for each.
+    pub(super) const COST: usize = size_of::<Entry>() + size_of::<(u64, u64)>() + 1;
+
+    /// Covers nothing, and will from an offset on.
+    pub(super) fn from(offset: i64) -> Self {
+        Partition {
+            covered: offset..offset,
+            entries: VecDeque::new(),
+            first: 0,
+            newest: HashMap::default(),
+        }
+    }
+
+    pub(super) fn covered(&self) -> Range<i64> {
+        self.covered.clone()
+    }
+
+    pub(super) fn events(&self) -> impl Iterator<Item = &StoredEvent> {
+        self.entries.iter().map(|entry| &entry.event)
+    }
+
+    /// Whether it took the event, which it does when it is ahead.
+    pub(super) fn push(&mut self, event: StoredEvent, hash: u64) -> bool {
+        let offset = event.cursor().offset();
+        if offset < self.covered.end {
+            return false;
+        }
+        self.covered.end = offset.saturating_add(1);
+        let number = self.first + self.entries.len() as u64;
+        let previous = self.newest.insert(hash, number);
+        self.entries.push_back(Entry { event, hash, previous });
+        true
+    }
+
+    pub(super) fn advance(&mut self, next: i64) {
+        self.covered.end = self.covered.end.max(next);
+    }
+
+    pub(super) fn get(&self, offset: i64) -> Hit {
+        if !self.covered.contains(&offset) {
+            return Hit::Miss;
+        }
+        match self.entries.binary_search_by_key(&offset, |entry| entry.event.cursor().offset()) {
+            Ok(index) => Hit::Event(self.entries[index].event.clone()),
+            Err(_) => Hit::NoEvent,
+        }
+    }
+
+    /// The events whose source has this hash, newest first.
+    pub(super) fn of_hash(&self, hash: u64) -> impl Iterator<Item = &StoredEvent> {
+        let newest = self.newest.get(&hash).and_then(|&number| self.entry(number));
+        iter::successors(newest, |entry| entry.previous.and_then(|number| self.entry(number)))
+            .map(|entry| &entry.event)
+    }
+
+    fn entry(&self, number: u64) -> Option<&Entry> {
+        self.entries.get(number.checked_sub(self.first)? as usize)
+    }
+
+    /// Lets the oldest event go. It and what lies before it are no longer covered.
+    pub(super) fn evict(&mut self) -> Option<StoredEvent> {
+        let Entry { event, hash, .. } = self.entries.pop_front()?;
+        if self.newest.get(&hash) == Some(&self.first) {
+            self.newest.remove(&hash);
+        }
+        self.first += 1;
+        self.covered.start = event.cursor().offset().saturating_add(1);
+        self.give_back();
+        Some(event)
+    }
+
+    fn give_back(&mut self) {
+        if is_wasteful(self.entries.len(), self.entries.capacity()) {
+            self.entries.shrink_to(room(self.entries.len()));
+        }
+        if is_wasteful(self.newest.len(), self.newest.capacity()) {
+            self.newest.shrink_to(room(self.newest.len()));
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn sources(&self) -> usize {
+        self.newest.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.entries.capacity().max(self.newest.capacity())
+    }
+}
+
+/// The keys are hashes already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(u64::from(byte)));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = self.0.rotate_left(8) ^ hash;
+    }
+}
