@@ -7,8 +7,8 @@ mod cluster;
 mod config;
 mod doubt;
 mod errors;
+mod follow;
 mod limits;
-#[allow(dead_code, reason = "not used yet")]
 mod log_record;
 mod mock;
 mod native;
@@ -22,6 +22,7 @@ mod topic;
 pub use client::DeliveryReport;
 pub use cluster::Cluster;
 pub use config::producer as producer_config;
+pub use follow::{Follow, FollowError, Followed, Follower, StartAt};
 pub use mock::MockKafka;
 pub use outcome::{Outcome, Reason};
 pub use producer::Producer;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// From the top to the bottom. Modules of one layer do not use each other.
 const LAYERS: [&[&str]; 7] = [
     &["main"],
-    &["dev", "probe"],
+    &["dev", "probe", "tail"],
     &["service"],
     &["http"],
     &["publisher", "reader"],
@@ -16,8 +16,8 @@ const LAYERS: [&[&str]; 7] = [
     &["kafka", "redis"],
 ];
 /// What everything may use, and what uses nothing above: settings may use the channel's template.
-const FOUNDATION: [&str; 7] =
-    ["event", "cursor", "position", "settings", "metrics", "telemetry", "channel"];
+const FOUNDATION: [&str; 8] =
+    ["event", "cursor", "position", "settings", "metrics", "telemetry", "channel", "time"];
 /// Crates that one module alone may import.
 const RESERVED: [(&str, &str); 3] =
     [("rdkafka", "kafka"), ("deadpool_redis", "redis"), ("axum", "http")];

@@ -85,6 +85,42 @@ pub fn producer(kafka: &settings::Kafka, publisher: &settings::Publisher) -> Cli
     config
 }
 
+/// The group that a consumer outside of any group is said to be of: librdkafka wants a name, and
+/// neither joins the group nor commits to it.
+const NO_GROUP: &str = "dual-stream-tail";
+
+/// A consumer that follows the topic, as a member of a group or alone.
+pub(super) fn follower(kafka: &settings::Kafka, group: Option<&str>) -> ClientConfig {
+    let mut config = client(kafka);
+    for (name, value) in [
+        // What is fetched ahead is all that a reader who has stopped may cost.
+        ("queued.max.messages.kbytes", "16384"),
+        // The default of 5 minutes is how long the events of a new partition would wait.
+        ("topic.metadata.refresh.interval.ms", "30000"),
+    ] {
+        set_unless_set(&mut config, name, value);
+    }
+    if config.get("group.protocol").is_none() {
+        // A member that comes or goes stops only the partitions that move.
+        set_unless_set(&mut config, "partition.assignment.strategy", "cooperative-sticky");
+    }
+    config
+        .set("group.id", group.unwrap_or(NO_GROUP))
+        // Only what has been written out is committed.
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("enable.partition.eof", "true")
+        // Nothing is passed over in silence.
+        .set("auto.offset.reset", "error");
+    config
+}
+
+fn set_unless_set(config: &mut ClientConfig, name: &str, value: &str) {
+    if config.get(name).is_none() {
+        config.set(name, value);
+    }
+}
+
 /// How long the client waits for an answer. A broker that is silent for half a record's life is
 /// tried again on a new connection.
 fn socket_timeout(message_timeout: Duration) -> Duration {
