@@ -1,6 +1,7 @@
 //! Following the topic from a place on, alone or as a member of a group.
 
 mod alone;
+mod answers;
 mod bounds;
 mod commits;
 mod context;
@@ -26,6 +27,7 @@ use crate::position::Position;
 use crate::settings;
 use crate::telemetry;
 
+use answers::Answers;
 use context::Context;
 pub use errors::FollowError;
 use partitions::Listed;
@@ -73,6 +75,8 @@ pub enum Followed {
 /// A consumer. What it gives out counts as taken, for the position and for commits, only when
 /// [`Follower::taken`] says so.
 pub struct Follower {
+    /// Dropped before the consumer.
+    answers: Answers,
     consumer: BaseConsumer<Context>,
     topic: String,
     follow: Follow,
@@ -90,8 +94,11 @@ impl Follower {
         let context = Context::new(kafka.topic.clone(), follow.clone());
         let consumer = BaseConsumer::from_config_and_context(&config, context)
             .map_err(|error| FollowError::Refused(error.to_string()))?;
+        // SAFETY: the consumer is dropped last.
+        let answers = unsafe { Answers::of(consumer.client().native_ptr()) }
+            .ok_or_else(|| FollowError::Refused("no memory".to_owned()))?;
         let topic = kafka.topic.clone();
-        Ok(Follower { consumer, topic, follow, looked: Instant::now() })
+        Ok(Follower { answers, consumer, topic, follow, looked: Instant::now() })
     }
 
     /// Finds the topic and begins. To be called again after an error that may pass.

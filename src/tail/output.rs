@@ -81,6 +81,11 @@ impl Output {
         Ok(!ready.is_empty())
     }
 
+    /// How many bytes have been written.
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
     /// How many bytes the reader has taken out of the pipe. What is no pipe has taken all.
     pub(super) fn taken(&self) -> u64 {
         if !self.is_pipe {

@@ -72,7 +72,7 @@ impl<'a> Pump<'a> {
     /// What to tell the user.
     pub(super) fn run(&mut self, stop: &AtomicBool) -> Result<(), String> {
         let end = self.pump(stop).and_then(|()| self.finish(stop));
-        self.account();
+        self.account(self.output.taken());
         match end {
             Ok(()) => Ok(()),
             Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -86,7 +86,7 @@ impl<'a> Pump<'a> {
             self.look()?;
             self.read()?;
             self.write()?;
-            self.account();
+            self.account(self.output.taken());
             self.commit();
         }
         Ok(())
@@ -192,9 +192,8 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Tells the follower what has been taken.
-    fn account(&mut self) {
-        let bytes = self.output.taken();
+    /// Tells the follower what has been taken: lines up to so many bytes.
+    fn account(&mut self, bytes: u64) {
         while let Some(taken) = self.outbox.next_taken(bytes) {
             self.follower.taken(taken.partition, taken.next);
             self.taken += u64::from(taken.is_line);
@@ -223,9 +222,13 @@ impl<'a> Pump<'a> {
                 deadline.get_or_insert_with(|| Instant::now() + self.patience);
             }
             self.write()?;
-            self.account();
+            self.account(self.output.taken());
             self.commit();
             self.hear()?;
+        }
+        if self.options.group.is_none() {
+            // Nobody loses what the reader has yet to take.
+            self.account(self.output.written());
         }
         Ok(())
     }

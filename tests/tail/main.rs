@@ -2,6 +2,7 @@
 //! own in front of a real Kafka.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by them")]
+#![allow(unreachable_pub, reason = "a module of a test binary has no outside")]
 
 mod command;
 mod faults;

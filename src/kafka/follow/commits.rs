@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::consumer::Consumer;
 
 use super::Follower;
 use crate::telemetry;
@@ -19,6 +19,7 @@ impl Follower {
         if self.follow.group.is_none() {
             return;
         }
+        self.hear_answers();
         let context = self.consumer.context();
         let is_busy =
             context.state().committing.is_some_and(|since| since.elapsed() < COMMIT_ANSWER);
@@ -26,10 +27,21 @@ impl Follower {
         if is_busy || list.count() == 0 {
             return;
         }
-        context.state().committing = Some(Instant::now());
-        if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
-            context.state().committing = None;
-            telemetry::warn_limited!("cannot commit to the group: {error}");
+        // SAFETY: the answers are this consumer's.
+        let begun = unsafe { self.answers.commit(self.consumer.client().native_ptr(), &list) };
+        match begun {
+            Ok(()) => context.state().committing = Some(Instant::now()),
+            Err(error) => telemetry::warn_limited!("cannot commit to the group: {error}"),
+        }
+    }
+
+    fn hear_answers(&self) {
+        while let Some(answer) = self.answers.next() {
+            self.consumer.context().state().committing = None;
+            match answer {
+                Ok(offsets) => self.consumer.context().committed(&offsets),
+                Err(error) => telemetry::warn_limited!("cannot commit to the group: {error}"),
+            }
         }
     }
 
@@ -61,13 +73,13 @@ impl Follower {
             return true;
         }
         loop {
+            self.commit();
             if self.consumer.context().uncommitted(|_| true).count() == 0 {
                 return true;
             }
             if Instant::now() > deadline {
                 return false;
             }
-            self.commit();
             self.consumer.poll(POLL);
         }
     }

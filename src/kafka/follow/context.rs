@@ -7,7 +7,7 @@ use parking_lot::{Mutex, MutexGuard};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -15,7 +15,6 @@ use super::{Follow, FollowError, rebalance};
 use crate::cursor::Cursor;
 use crate::kafka::client;
 use crate::position::Position;
-use crate::telemetry;
 
 /// What librdkafka calls the lines by which it says that an option is of no use to a consumer.
 const OPTION_WARNING: &str = "CONFWARN";
@@ -158,12 +157,12 @@ impl Context {
         list
     }
 
-    fn committed(&self, offsets: &TopicPartitionList) {
+    /// The group has these offsets now.
+    pub(super) fn committed(&self, offsets: &[(i32, i64)]) {
         let mut state = self.state();
-        for element in offsets.elements() {
-            let Offset::Offset(offset) = element.offset() else { continue };
-            if let Some(own) = state.own.get_mut(&element.partition()) {
-                own.committed = Some(offset);
+        for (partition, offset) in offsets {
+            if let Some(own) = state.own.get_mut(partition) {
+                own.committed = Some(*offset);
             }
         }
     }
@@ -196,14 +195,6 @@ impl ConsumerContext for Context {
                 rebalance::assigned(self, consumer, partitions);
             }
             _ => rebalance::revoked(self, consumer, partitions),
-        }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        self.state().committing = None;
-        match result {
-            Ok(()) => self.committed(offsets),
-            Err(error) => telemetry::warn_limited!("cannot commit to the group: {error}"),
         }
     }
 
