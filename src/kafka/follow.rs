@@ -66,7 +66,8 @@ pub enum Followed {
     Event(StoredEvent),
     /// Nothing of interest in a partition up to this offset, itself excluded.
     Passed(i32, i64),
-    /// Partitions that are another member's from now on, or are begun anew.
+    /// Partitions that will be another member's as soon as [`Follower::give_away`] says so, or are
+    /// begun anew. What of them was given out and is not taken by then is of no account.
     Revoked(Vec<i32>),
     /// Nothing in time.
     Nothing,
@@ -139,10 +140,9 @@ impl Follower {
         if let Some(error) = context.state().failure.clone() {
             return Err(error);
         }
-        let revoked = context.take_revoked();
-        if !revoked.is_empty() {
+        if let Some(parting) = context.state().parting.clone() {
             // At a rebalance no message comes along: `poll` returns after it.
-            return Ok(Followed::Revoked(revoked));
+            return Ok(Followed::Revoked(parting));
         }
         match polled {
             None => Ok(Followed::Nothing),
@@ -230,6 +230,12 @@ impl Follower {
     /// Everything in a partition up to an offset, itself excluded, has been taken.
     pub fn taken(&self, partition: i32, next: i64) {
         self.consumer.context().taken(partition, next);
+    }
+
+    /// Commits what was taken of the partitions that are revoked, and lets them go. The group waits
+    /// for it.
+    pub fn give_away(&self) {
+        rebalance::give_away(self.consumer.context(), &self.consumer);
     }
 
     /// Whether all has been read that was there at the start.

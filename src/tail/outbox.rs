@@ -88,14 +88,22 @@ impl Outbox {
         self.marks.is_empty()
     }
 
-    /// Takes back the lines of partitions that are gone, but for one that is written in part,
-    /// which is of no account then. Gives how many lines that are.
-    pub(super) fn revoke(&mut self, gone: &[i32]) -> u64 {
-        self.sift(|mark, is_begun| {
-            let is_gone = gone.contains(&mark.partition);
-            mark.is_void |= is_gone;
-            is_begun || !is_gone
-        })
+    /// Takes back the lines of some partitions that are not written, not even in part. Gives how
+    /// many lines that are.
+    pub(super) fn take_back(&mut self, partitions: &[i32]) -> u64 {
+        self.sift(|mark, is_begun| is_begun || !partitions.contains(&mark.partition))
+    }
+
+    /// Whether lines of these partitions have been written and not taken.
+    pub(super) fn has_any(&self, partitions: &[i32]) -> bool {
+        self.marks.iter().any(|mark| !mark.is_void && partitions.contains(&mark.partition))
+    }
+
+    /// What is left of some partitions is of no account from now on.
+    pub(super) fn forget(&mut self, partitions: &[i32]) {
+        for mark in &mut self.marks {
+            mark.is_void |= partitions.contains(&mark.partition);
+        }
     }
 
     /// Takes back everything but a line that is written in part. Gives how many lines that are.
@@ -104,14 +112,14 @@ impl Outbox {
     }
 
     /// Keeps what is to be kept of what has been written in part, or not at all.
-    fn sift(&mut self, mut keep: impl FnMut(&mut Mark, bool) -> bool) -> u64 {
+    fn sift(&mut self, keep: impl Fn(&Mark, bool) -> bool) -> u64 {
         let mut rest = self.unwritten.split();
         let (mut start, mut dropped) = (self.taken, 0);
-        for mut mark in std::mem::take(&mut self.marks) {
+        for mark in std::mem::take(&mut self.marks) {
             let (end, is_begun) = (start + mark.len, start < self.written);
             let line = rest.split_to(end.saturating_sub(start.max(self.written)) as usize);
             start = end;
-            if keep(&mut mark, is_begun) {
+            if keep(&mark, is_begun) {
                 self.unwritten.unsplit(line);
                 self.marks.push_back(mark);
             } else {
@@ -168,7 +176,10 @@ mod tests {
         let mut outbox = outbox(&[(0, 1, "aaa"), (1, 1, "bbb"), (1, 2, "ccc"), (0, 2, "ddd")]);
         outbox.pass(1, 9);
         outbox.wrote(4);
-        assert_eq!(outbox.revoke(&[1]), 1);
+        assert_eq!(outbox.take_back(&[1]), 1);
+        assert!(outbox.has_any(&[1]));
+        outbox.forget(&[1]);
+        assert!(!outbox.has_any(&[1]));
         assert_eq!(outbox.unwritten(), b"bbddd");
         outbox.wrote(5);
         assert_eq!(taken(&mut outbox, 9), [(0, 1), (0, 2)]);
@@ -179,7 +190,7 @@ mod tests {
     fn a_partition_that_comes_back_begins_anew() {
         let mut outbox = outbox(&[(0, 1, "aaa")]);
         outbox.wrote(3);
-        outbox.revoke(&[0]);
+        outbox.forget(&[0]);
         outbox.push(0, 1, |bytes| bytes.extend_from_slice(b"aaa"));
         assert_eq!(taken(&mut outbox, 3), []);
         outbox.wrote(3);

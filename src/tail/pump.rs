@@ -24,6 +24,8 @@ const BUSY: Duration = Duration::from_millis(10);
 /// How long a reader may take nothing before Kafka is asked to hold back: the group waits for a
 /// member that is not polled.
 const STALLED: Duration = Duration::from_millis(500);
+/// How long the group waits for the reader when partitions go to another member.
+const PARTING: Duration = Duration::from_secs(1);
 /// The time between two commits.
 const COMMIT: Duration = Duration::from_secs(1);
 
@@ -146,9 +148,7 @@ impl<'a> Pump<'a> {
                 self.read += 1;
             }
             Followed::Passed(partition, next) => self.outbox.pass(partition, next),
-            Followed::Revoked(partitions) => {
-                self.read -= self.outbox.revoke(&partitions);
-            }
+            Followed::Revoked(partitions) => self.part_from(&partitions)?,
             Followed::Nothing => return Ok(false),
         }
         Ok(true)
@@ -240,8 +240,23 @@ impl<'a> Pump<'a> {
         }
         let wait = if self.outbox.unwritten().is_empty() { BUSY } else { Duration::ZERO };
         if let Followed::Revoked(partitions) = self.follower.next(wait)? {
-            self.outbox.revoke(&partitions);
+            self.part_from(&partitions)?;
         }
+        Ok(())
+    }
+
+    /// Partitions go to another member: what of them is in the pipe is waited for a moment, so that
+    /// it is not repeated there.
+    fn part_from(&mut self, partitions: &[i32]) -> Result<(), Failure> {
+        self.read -= self.outbox.take_back(partitions);
+        let deadline = Instant::now() + PARTING;
+        while self.outbox.has_any(partitions) && Instant::now() < deadline {
+            self.write()?;
+            self.account(self.output.taken());
+            std::thread::sleep(BUSY / 10);
+        }
+        self.outbox.forget(partitions);
+        self.follower.give_away();
         Ok(())
     }
 

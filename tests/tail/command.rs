@@ -1,5 +1,6 @@
 //! The command under test.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -31,7 +32,11 @@ pub struct Ended {
 impl Tail {
     /// Starts it, and reads what it writes.
     pub fn start(log: &Log, arguments: &[&str]) -> Self {
-        let mut tail = Self::unread(log, arguments, &[]);
+        Self::reading(Self::unread(log, arguments, &[]))
+    }
+
+    /// Reads what it writes from now on.
+    pub fn reading(mut tail: Tail) -> Self {
         let stdout = tail.stdout();
         let lines = Arc::clone(&tail.lines);
         std::thread::spawn(move || {
@@ -155,12 +160,17 @@ impl Ended {
     }
 }
 
-fn ids(lines: &[Value]) -> Vec<String> {
+pub fn ids(lines: &[Value]) -> Vec<String> {
     lines.iter().map(|line| line["event"]["id"].as_str().expect("an id").to_owned()).collect()
 }
 
-/// In the order of the alphabet.
-pub fn sorted(mut ids: Vec<String>) -> Vec<String> {
-    ids.sort();
-    ids
+/// Fails when there is any difference, and says which, without all that is the same.
+pub fn assert_same(seen: &[String], expected: &[String]) {
+    let (once, all): (BTreeSet<_>, BTreeSet<_>) =
+        (seen.iter().collect(), expected.iter().collect());
+    let missing: Vec<_> = all.difference(&once).take(5).collect();
+    let foreign: Vec<_> = once.difference(&all).take(5).collect();
+    assert!(missing.is_empty() && foreign.is_empty(), "missing {missing:?}, foreign {foreign:?}");
+    let (repeats, allowed) = (seen.len() - once.len(), expected.len() - all.len());
+    assert_eq!(repeats, allowed, "repeats");
 }

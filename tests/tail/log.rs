@@ -71,6 +71,12 @@ impl Log {
         Log { brokers: brokers.to_owned(), topic, producer: producer(brokers) }
     }
 
+    /// A topic that is not there, or on a broker that is not.
+    pub fn unmade(brokers: &str, topic: &str) -> Self {
+        let producer = producer(brokers);
+        Log { brokers: brokers.to_owned(), topic: topic.to_owned(), producer }
+    }
+
     /// Writes records in their order, and says where they are.
     pub async fn write(&self, records: impl IntoIterator<Item = Record>) -> Vec<Cursor> {
         let sent: Vec<_> = records.into_iter().map(|record| self.send(&record)).collect();

@@ -53,11 +53,13 @@ impl Follower {
         let deadline = Instant::now() + limit;
         let is_committed = self.commits_all(deadline);
         self.consumer.context().state().gives_up_commits = !is_committed;
+        self.give_away();
         if let Err(error) = self.consumer.close_queue() {
             tracing::debug!("cannot leave the group: {error}");
         }
         while !self.consumer.closed() && Instant::now() < deadline {
             self.consumer.poll(POLL);
+            self.give_away();
         }
         // Dropped, it would close once more, and wait for Kafka without a limit. The process ends.
         std::mem::forget(self);

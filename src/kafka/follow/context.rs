@@ -56,8 +56,8 @@ pub(super) struct State {
     /// Those that were there at the start.
     pub(super) known: BTreeSet<i32>,
     ends: BTreeMap<i32, i64>,
-    /// Those that were taken away and that nobody was told of yet.
-    pub(super) revoked: Vec<i32>,
+    /// Those that the group waits for to be given away.
+    pub(super) parting: Option<Vec<i32>>,
     pub(super) failure: Option<FollowError>,
     pub(super) is_held: bool,
     /// When partitions were given to this reader last.
@@ -94,10 +94,6 @@ impl Context {
         let mut state = self.state();
         state.known = known.iter().copied().collect();
         state.ends = ends;
-    }
-
-    pub(super) fn take_revoked(&self) -> Vec<i32> {
-        std::mem::take(&mut self.state().revoked)
     }
 
     /// Whether an offset is to be read, which it is then.
@@ -194,7 +190,8 @@ impl ConsumerContext for Context {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 rebalance::assigned(self, consumer, partitions);
             }
-            _ => rebalance::revoked(self, consumer, partitions),
+            // The group waits: what was taken can still be heard of.
+            _ => rebalance::revoked(self, partitions),
         }
     }
 

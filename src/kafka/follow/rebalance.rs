@@ -109,27 +109,29 @@ fn begun_at(
     bounds::first_offset(consumer, &context.topic, partition, start)
 }
 
-/// Commits what was taken of partitions before another member begins them.
-pub(super) fn revoked(
-    context: &Context,
-    consumer: &BaseConsumer<Context>,
-    partitions: &TopicPartitionList,
-) {
-    let gone: Vec<_> = partitions.elements().iter().map(|element| element.partition()).collect();
+/// Notes that partitions are to be given away, which [`give_away`] does.
+pub(super) fn revoked(context: &Context, partitions: &TopicPartitionList) {
+    let gone = partitions.elements().iter().map(|element| element.partition()).collect();
+    context.state().parting = Some(gone);
+}
+
+/// Commits what was taken of partitions before another member begins them, and lets them go.
+pub(super) fn give_away(context: &Context, consumer: &BaseConsumer<Context>) {
+    let Some(gone) = context.state().parting.take() else { return };
     // Lost ones may be another member's already.
     let may_commit = !consumer.assignment_lost() && !context.state().gives_up_commits;
-    let list = context.uncommitted(|partition| gone.contains(&partition));
-    if may_commit && list.count() > 0 {
-        if let Err(error) = consumer.commit(&list, CommitMode::Sync) {
+    let offsets = context.uncommitted(|partition| gone.contains(&partition));
+    if may_commit && offsets.count() > 0 {
+        if let Err(error) = consumer.commit(&offsets, CommitMode::Sync) {
             tracing::warn!("cannot commit partitions that are given away: {error}");
         }
     }
-    check(context, remove(consumer, partitions));
-    let mut state = context.state();
-    for partition in gone {
-        state.own.remove(&partition);
-        state.revoked.push(partition);
+    let mut list = TopicPartitionList::new();
+    for &partition in &gone {
+        list.add_partition(&context.topic, partition);
+        context.state().own.remove(&partition);
     }
+    check(context, remove(consumer, &list));
 }
 
 fn is_cooperative(consumer: &BaseConsumer<Context>) -> bool {
