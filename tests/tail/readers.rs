@@ -97,8 +97,9 @@ async fn a_reader_that_takes_nothing_does_not_keep_it_from_ending() {
     log.events("a", 2000).await;
     let grace = [
         ("DUAL_STREAM__KAFKA__MESSAGE_TIMEOUT", "1s"),
-        ("DUAL_STREAM__HTTP__REQUEST_TIMEOUT", "4s"),
-        ("DUAL_STREAM__SHUTDOWN__GRACE", "6s"),
+        ("DUAL_STREAM__HTTP__REQUEST_TIMEOUT", "3s"),
+        ("DUAL_STREAM__HTTP__BODY_TIMEOUT", "1s"),
+        ("DUAL_STREAM__SHUTDOWN__GRACE", "11s"),
     ];
     let mut tail = Tail::unread(&log, &["--follow", "--group", "billing"], &grace);
     let mut stdout = tail.stdout();
