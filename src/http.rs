@@ -37,11 +37,14 @@ pub use server::Server;
 use crate::event;
 use crate::metrics::{self, Metrics};
 use crate::publisher::{Admission, DualPublisher};
+use crate::reader::Reader;
 
 /// What the handlers share.
 pub struct App {
     /// Writes events.
     pub publisher: DualPublisher,
+    /// Reads events back.
+    pub reader: Reader,
     /// The bytes that may be in flight.
     pub admission: Admission,
     /// The limits of an event and of a batch.

@@ -101,6 +101,67 @@ pub struct DropReason {
     reason: Word,
 }
 
+/// How a scan ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScanOutcome {
+    /// It found what was asked for, or all that there is.
+    Complete,
+    /// It reached its bounds first.
+    Unfinished,
+    /// Retention had removed what was asked for.
+    Removed,
+    /// Kafka did not answer.
+    Unavailable,
+    /// It was refused, as too many were under way.
+    Busy,
+    /// Whoever asked had gone.
+    Abandoned,
+}
+
+impl ScanOutcome {
+    const ALL: [ScanOutcome; 6] = [
+        ScanOutcome::Complete,
+        ScanOutcome::Unfinished,
+        ScanOutcome::Removed,
+        ScanOutcome::Unavailable,
+        ScanOutcome::Busy,
+        ScanOutcome::Abandoned,
+    ];
+
+    fn labels(self) -> Scan {
+        let outcome = match self {
+            ScanOutcome::Complete => "complete",
+            ScanOutcome::Unfinished => "unfinished",
+            ScanOutcome::Removed => "removed",
+            ScanOutcome::Unavailable => "unavailable",
+            ScanOutcome::Busy => "busy",
+            ScanOutcome::Abandoned => "abandoned",
+        };
+        Scan { outcome: Word(outcome) }
+    }
+}
+
+/// The label of scans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Scan {
+    outcome: Word,
+}
+
+/// The labels of looks into the reader's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct LookUp {
+    /// `event` or `recent`.
+    read: Word,
+    /// `hit` or `miss`.
+    memory: Word,
+}
+
+impl LookUp {
+    fn new(read: &'static str, is_hit: bool) -> Self {
+        LookUp { read: Word(read), memory: Word(if is_hit { "hit" } else { "miss" }) }
+    }
+}
+
 /// The service's metrics: cheap to count, rendered on demand.
 pub struct Metrics {
     registry: Registry,
@@ -140,6 +201,20 @@ pub struct Metrics {
     pub kafka_under_min_isr: Gauge,
     /// Whether the service is ready.
     pub ready: Gauge,
+    /// Bytes of recent events in memory.
+    pub reader_memory: Gauge,
+    /// The limit of the bytes of recent events in memory.
+    pub reader_memory_limit: Gauge,
+    /// Looks into the memory.
+    pub reader_lookups: Family<LookUp, Counter>,
+    /// Scans by how they ended.
+    pub reader_scans: Family<Scan, Counter>,
+    /// Records that scans have looked at.
+    pub reader_scanned_records: Counter,
+    /// Reads that wait for Kafka.
+    pub reader_under_way: Gauge,
+    /// Records that Kafka has and the tail has not read yet.
+    pub reader_tail_lag: Gauge,
 }
 
 impl Metrics {
@@ -165,11 +240,19 @@ impl Metrics {
             kafka_leaderless: Gauge::default(),
             kafka_under_min_isr: Gauge::default(),
             ready: Gauge::default(),
+            reader_memory: Gauge::default(),
+            reader_memory_limit: Gauge::default(),
+            reader_lookups: Family::default(),
+            reader_scans: Family::default(),
+            reader_scanned_records: Counter::default(),
+            reader_under_way: Gauge::default(),
+            reader_tail_lag: Gauge::default(),
         };
         metrics.register_http();
         metrics.register_publishing();
         metrics.register_arriving();
         metrics.register_notifying();
+        metrics.register_reader();
         metrics.register_state();
         metrics
     }
@@ -258,6 +341,51 @@ impl Metrics {
         );
     }
 
+    fn register_reader(&mut self) {
+        let registry = &mut self.registry;
+        registry.register_with_unit(
+            "reader_memory",
+            "Recent events in memory",
+            Unit::Bytes,
+            self.reader_memory.clone(),
+        );
+        registry.register_with_unit(
+            "reader_memory_limit",
+            "The most bytes of recent events in memory (reader.memory)",
+            Unit::Bytes,
+            self.reader_memory_limit.clone(),
+        );
+        registry.register(
+            "reader_lookups",
+            "Reads of what may be in memory, by whether it was",
+            self.reader_lookups.clone(),
+        );
+        registry.register("reader_scans", "Scans, by how they ended", self.reader_scans.clone());
+        registry.register(
+            "reader_scanned_records",
+            "Records that scans have looked at",
+            self.reader_scanned_records.clone(),
+        );
+        registry.register(
+            "reader_under_way",
+            "Reads that wait for Kafka",
+            self.reader_under_way.clone(),
+        );
+        registry.register(
+            "reader_tail_lag_records",
+            "Records of the topic that are not read into memory yet",
+            self.reader_tail_lag.clone(),
+        );
+        for read in ["event", "recent"] {
+            for is_hit in [true, false] {
+                drop(self.reader_lookups.get_or_create(&LookUp::new(read, is_hit)));
+            }
+        }
+        for outcome in ScanOutcome::ALL {
+            drop(self.reader_scans.get_or_create(&outcome.labels()));
+        }
+    }
+
     fn register_state(&mut self) {
         let registry = &mut self.registry;
         registry.register("kafka_up", "1 while the topic can be written to", self.kafka_up.clone());
@@ -289,6 +417,17 @@ impl Metrics {
         let count =
             |reason: Dropped| self.notifications_dropped.get_or_create(&reason.labels()).get();
         Dropped::ALL.into_iter().map(count).sum()
+    }
+
+    /// Counts a look into the reader's memory, by `event` or `recent`.
+    pub fn reader_looked_up(&self, read: &'static str, is_hit: bool) {
+        self.reader_lookups.get_or_create(&LookUp::new(read, is_hit)).inc();
+    }
+
+    /// Counts a scan, and the records that it looked at.
+    pub fn reader_scanned(&self, outcome: ScanOutcome, records: usize) {
+        self.reader_scans.get_or_create(&outcome.labels()).inc();
+        self.reader_scanned_records.inc_by(records as u64);
     }
 
     /// All metrics in the OpenMetrics text format.

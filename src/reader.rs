@@ -1,16 +1,67 @@
 //! Reading back: by cursor, the recent events of a source, and replay.
 
-#[allow(dead_code, unused_imports, reason = "the reader is not wired yet")]
+mod memory;
+mod points;
+mod pool;
+mod recent;
+mod replay;
+#[allow(dead_code, unused_imports, reason = "used by its tests")]
 mod ring;
+mod scan;
+mod stream;
+mod threads;
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::cursor::Cursor;
 use crate::event::Source;
 pub use crate::kafka::StoredEvent;
+use crate::kafka::{self, ClusterState};
+use crate::metrics::{Metrics, ScanOutcome};
 use crate::position::Position;
+use crate::settings::{self, Settings};
+use crate::telemetry;
+use memory::Memory;
+use points::Points;
+use pool::Pool;
+use recent::Recent;
+use replay::Replay;
+use ring::Hit;
+use scan::Scanner;
+pub use stream::ReplayStream;
+
+/// How many reads may wait for each thread of scans.
+const WAITING: usize = 32;
+/// How many bytes of events are asked for at once by [`Reader::events`], as far as can be told.
+const FIRST_WAVE: usize = 32;
+const MOST_OF_A_WAVE: usize = 128;
+/// How often it is looked whether the threads have ended.
+const STOP_CHECK: Duration = Duration::from_millis(5);
 
 /// Reads events back, from memory where they are recent, else from Kafka.
 #[derive(Clone)]
-pub struct Reader {}
+pub struct Reader {
+    shared: Arc<Shared>,
+}
+
+/// What all reads share.
+pub(crate) struct Shared {
+    memory: Arc<Memory>,
+    points: Points,
+    pool: Pool,
+    streams: Arc<Semaphore>,
+    cluster: watch::Receiver<ClusterState>,
+    /// How many partitions there were when that was last known.
+    partitions: AtomicI32,
+    past_counts: Vec<i32>,
+    settings: settings::Reader,
+    metrics: Arc<Metrics>,
+}
 
 /// What is at a cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,31 +121,66 @@ pub struct Page {
     pub complete: bool,
 }
 
-/// A replay that goes on until the end of the log as it was when it was asked for.
-pub struct ReplayStream {}
-
-impl ReplayStream {
-    /// The next events, at least one. None at the end.
-    ///
-    /// # Errors
-    /// Kafka, or retention, which has overtaken the replay.
-    pub async fn next(&mut self) -> Option<Result<Vec<StoredEvent>, ReadError>> {
-        None
+impl ReadError {
+    /// Kafka did not answer: said in the log, as the answer cannot say why.
+    fn because(why: impl Display) -> Self {
+        telemetry::warn_limited!("events cannot be read: {why}");
+        ReadError::Unavailable
     }
 }
 
 impl Reader {
+    /// Starts the threads that read. They connect by themselves: a cluster that is not there is no
+    /// error here.
+    ///
+    /// # Errors
+    /// A setting that librdkafka does not take, or a thread that cannot be started.
+    pub fn start(
+        settings: &Settings,
+        cluster: watch::Receiver<ClusterState>,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, String> {
+        let shared = Shared {
+            memory: Arc::new(Memory::new(settings.reader.memory, metrics)),
+            points: Points::start(settings)?,
+            pool: Pool::start(settings, settings.reader.scans * WAITING)?,
+            streams: Arc::new(Semaphore::new(settings.reader.streams)),
+            cluster,
+            partitions: AtomicI32::new(0),
+            past_counts: settings.kafka.partition_counts.clone(),
+            settings: settings.reader.clone(),
+            metrics: Arc::clone(metrics),
+        };
+        Ok(Reader { shared: Arc::new(shared) })
+    }
+
     /// What is at a cursor.
     ///
     /// # Errors
     /// No answer from Kafka in time.
-    pub async fn event(&self, _cursor: Cursor) -> Result<Found, ReadError> {
-        Err(ReadError::Unavailable)
+    pub async fn event(&self, cursor: Cursor) -> Result<Found, ReadError> {
+        match self.shared.in_memory(cursor) {
+            Some(found) => Ok(found),
+            None => self.shared.from_kafka(&[cursor]).await.remove(0),
+        }
     }
 
-    /// What is at each of the cursors, in their order, in as few reads as possible.
+    /// What is at each of the cursors, in their order, in as few reads as possible. Those that no
+    /// answer has room for ([`settings::Reader::page_bytes`]) have [`ReadError::AnswerFull`].
     pub async fn events(&self, cursors: &[Cursor]) -> Vec<Result<Found, ReadError>> {
-        cursors.iter().map(|_| Err(ReadError::Unavailable)).collect()
+        let mut answers = Vec::with_capacity(cursors.len());
+        let mut room = Room::new(self.shared.settings.page_bytes);
+        while answers.len() < cursors.len() {
+            let rest = &cursors[answers.len()..];
+            let wave = &rest[..rest.len().min(room.wave())];
+            if wave.is_empty() {
+                answers.extend(rest.iter().map(|_| Err(ReadError::AnswerFull)));
+                break;
+            }
+            let found = self.shared.events(wave).await;
+            answers.extend(found.into_iter().map(|answer| room.fit(answer)));
+        }
+        answers
     }
 
     /// The newest events of a source before a position, newest first.
@@ -103,11 +189,23 @@ impl Reader {
     /// As in [`ReadError`].
     pub async fn recent(
         &self,
-        _source: &Source,
-        _before: Option<&Position>,
-        _limit: usize,
+        source: &Source,
+        before: Option<&Position>,
+        limit: usize,
     ) -> Result<Page, ReadError> {
-        Err(ReadError::Unavailable)
+        let shared = &self.shared;
+        let partitions = shared.partitions_of(source)?;
+        let bounds = (limit, shared.settings.page_bytes);
+        let recent = Recent::begin(&shared.memory, source, &partitions, before, bounds);
+        let recent = match recent.from_memory() {
+            Ok(page) => {
+                shared.metrics.reader_looked_up("recent", true);
+                return Ok(page);
+            }
+            Err(recent) => recent,
+        };
+        shared.metrics.reader_looked_up("recent", false);
+        shared.scan(move |scanner, _| recent.page(scanner)).await
     }
 
     /// The events of a source from a start on, oldest first.
@@ -116,11 +214,17 @@ impl Reader {
     /// As in [`ReadError`].
     pub async fn replay(
         &self,
-        _source: &Source,
-        _start: &Start,
-        _limit: usize,
+        source: &Source,
+        start: &Start,
+        limit: usize,
     ) -> Result<Page, ReadError> {
-        Err(ReadError::Unavailable)
+        let partitions = self.shared.partitions_of(source)?;
+        let (source, start) = (source.clone(), start.clone());
+        let page = move |scanner: &mut Scanner<'_>, settings: &settings::Reader| {
+            let replay = Replay::begin(scanner, &source, &partitions, &start)?;
+            replay.page(scanner, limit, settings.page_bytes)
+        };
+        self.shared.scan(page).await
     }
 
     /// The same as a stream without a limit.
@@ -129,9 +233,206 @@ impl Reader {
     /// As in [`ReadError`], before the first event.
     pub async fn replay_stream(
         &self,
-        _source: Source,
-        _start: Start,
+        source: Source,
+        start: Start,
     ) -> Result<ReplayStream, ReadError> {
-        Err(ReadError::Unavailable)
+        let shared = &self.shared;
+        let permit = Arc::clone(&shared.streams).try_acquire_owned();
+        let permit = permit.map_err(|_| shared.refuse())?;
+        let partitions = shared.partitions_of(&source)?;
+        let begin = move |scanner: &mut Scanner<'_>, _: &settings::Reader| {
+            Replay::begin(scanner, &source, &partitions, &start)
+        };
+        let replay = shared.scan(begin).await?;
+        Ok(ReplayStream::new(Arc::clone(shared), replay, permit))
+    }
+
+    /// Ends the threads, and waits for them until the deadline. Reads that come later, or wait, are
+    /// told that Kafka is not available.
+    pub async fn stop(&self, deadline: Instant) {
+        self.shared.stop();
+        while !self.shared.has_ended() && Instant::now() < deadline {
+            tokio::time::sleep(STOP_CHECK).await;
+        }
+        self.shared.join();
+    }
+}
+
+impl Shared {
+    /// What memory says of a cursor. None when it does not know.
+    fn in_memory(&self, cursor: Cursor) -> Option<Found> {
+        let found = match self.memory.get(cursor) {
+            Hit::Event(event) => Some(Found::Event(event)),
+            Hit::NoEvent => Some(Found::NoEvent),
+            Hit::Miss => None,
+        };
+        self.metrics.reader_looked_up("event", found.is_some());
+        found
+    }
+
+    async fn events(&self, cursors: &[Cursor]) -> Vec<Result<Found, ReadError>> {
+        let known: Vec<_> = cursors.iter().map(|cursor| self.in_memory(*cursor)).collect();
+        let unknown = cursors.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let unknown: Vec<_> = unknown.map(|(cursor, _)| *cursor).collect();
+        let mut read = self.from_kafka(&unknown).await.into_iter();
+        let answer = |known: Option<Found>| match known {
+            Some(found) => Ok(found),
+            None => read.next().unwrap_or(Err(ReadError::Unavailable)),
+        };
+        known.into_iter().map(answer).collect()
+    }
+
+    /// Asks for all before it waits for one, so that neighbours are read together.
+    async fn from_kafka(&self, cursors: &[Cursor]) -> Vec<Result<Found, ReadError>> {
+        if let Err(error) = self.reachable() {
+            return vec![Err(error); cursors.len()];
+        }
+        let _under_way = UnderWay::new(&self.metrics, cursors.len());
+        let asked: Vec<_> = cursors.iter().map(|cursor| self.points.ask(*cursor)).collect();
+        let mut answers = Vec::with_capacity(asked.len());
+        for answer in asked {
+            answers.push(match answer {
+                Ok(answer) => answer.await.unwrap_or(Err(ReadError::Unavailable)),
+                Err(ReadError::Busy) => Err(self.refuse()),
+                Err(error) => Err(error),
+            });
+        }
+        answers
+    }
+
+    /// Whether it makes sense to ask Kafka. Who is told so at once can try again at once.
+    fn reachable(&self) -> Result<(), ReadError> {
+        let is_reachable = self.cluster.borrow().is_reachable();
+        if is_reachable { Ok(()) } else { Err(ReadError::Unavailable) }
+    }
+
+    /// In which partitions events of a source may be.
+    fn partitions_of(&self, source: &Source) -> Result<Vec<i32>, ReadError> {
+        let known = self.cluster.borrow().partitions().map(|partitions| partitions.total);
+        if let Some(count) = known.and_then(|count| i32::try_from(count).ok()) {
+            self.partitions.store(count, Ordering::Relaxed);
+        }
+        match self.partitions.load(Ordering::Relaxed) {
+            0 => Err(ReadError::Unavailable),
+            count => Ok(kafka::partitions_of(source.id().as_bytes(), count, &self.past_counts)),
+        }
+    }
+
+    /// Has something read by one of the threads of scans.
+    async fn scan<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&mut Scanner<'_>, &settings::Reader) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        self.reachable()?;
+        let _under_way = UnderWay::new(&self.metrics, 1);
+        let (reply, answer) = oneshot::channel();
+        let shared = Arc::clone(self);
+        let job = move |consumer: &kafka::LogConsumer| {
+            let is_gone = || reply.is_closed() || shared.pool.is_stopped();
+            if is_gone() {
+                return;
+            }
+            let mut scanner = Scanner::new(consumer, &shared.settings, &is_gone);
+            let result = read(&mut scanner, &shared.settings);
+            shared.count_scan(&scanner, result.as_ref().map(|_| !scanner.is_exhausted()));
+            drop(scanner);
+            let _ = reply.send(result);
+        };
+        self.pool.page(Box::new(job)).map_err(|_| self.refuse())?;
+        answer.await.unwrap_or(Err(ReadError::Unavailable))
+    }
+
+    fn refuse(&self) -> ReadError {
+        self.metrics.reader_scanned(ScanOutcome::Busy, 0);
+        ReadError::Busy
+    }
+
+    /// Counts a scan that went well, to the end or not, or did not.
+    fn count_scan(&self, scanner: &Scanner<'_>, result: Result<bool, &ReadError>) {
+        let outcome = match result {
+            _ if scanner.is_gone() => ScanOutcome::Abandoned,
+            Ok(true) => ScanOutcome::Complete,
+            Ok(false) => ScanOutcome::Unfinished,
+            Err(ReadError::Removed { .. }) => ScanOutcome::Removed,
+            Err(_) => ScanOutcome::Unavailable,
+        };
+        self.metrics.reader_scanned(outcome, scanner.spent.records);
+    }
+
+    fn stop(&self) {
+        self.points.stop();
+        self.pool.stop();
+    }
+
+    fn has_ended(&self) -> bool {
+        self.points.threads().have_ended() && self.pool.threads().have_ended()
+    }
+
+    fn join(&self) {
+        self.points.threads().join();
+        self.pool.threads().join();
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Counts reads while they are under way.
+struct UnderWay<'a> {
+    metrics: &'a Metrics,
+    count: i64,
+}
+
+impl<'a> UnderWay<'a> {
+    fn new(metrics: &'a Metrics, count: usize) -> Self {
+        let count = count as i64;
+        metrics.reader_under_way.inc_by(count);
+        UnderWay { metrics, count }
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.metrics.reader_under_way.dec_by(self.count);
+    }
+}
+
+/// The room of one answer with several events. What is asked for at once depends on how large the
+/// events were so far, so that not much more is read than has room.
+struct Room {
+    left: usize,
+    found: usize,
+    bytes: usize,
+}
+
+impl Room {
+    fn new(bytes: usize) -> Self {
+        Room { left: bytes, found: 0, bytes: 0 }
+    }
+
+    fn wave(&self) -> usize {
+        if self.left == 0 {
+            return 0;
+        }
+        if self.found == 0 {
+            return FIRST_WAVE;
+        }
+        (self.left / (self.bytes / self.found).max(1)).clamp(1, MOST_OF_A_WAVE)
+    }
+
+    /// The answer, if there is room for it. The first event always has.
+    fn fit(&mut self, answer: Result<Found, ReadError>) -> Result<Found, ReadError> {
+        let Ok(Found::Event(event)) = &answer else { return answer };
+        if event.len() > self.left && self.found > 0 {
+            self.left = 0;
+            return Err(ReadError::AnswerFull);
+        }
+        self.left = self.left.saturating_sub(event.len());
+        self.found += 1;
+        self.bytes += event.len();
+        answer
     }
 }

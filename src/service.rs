@@ -15,6 +15,7 @@ use crate::http::{self, App, Edge, Health, Phase, Server};
 use crate::metrics::Metrics;
 use crate::notifier::{Announced, Broadcaster, Notifier};
 use crate::publisher::{Admission, DualPublisher};
+use crate::reader::Reader;
 use crate::redis;
 use crate::settings::{self, Settings};
 pub use listeners::Listeners;
@@ -96,8 +97,10 @@ impl Service {
         let publisher = DualPublisher::start(settings, Arc::clone(&notifier), &metrics)?;
         let topic = settings.kafka.topic.clone();
         let cluster = publisher.cluster().clone();
+        let reader = Reader::start(settings, cluster.clone(), &metrics)?;
         let app = App {
             publisher,
+            reader,
             admission: Admission::new(&settings.publisher, &metrics),
             limits: Limits {
                 max_event: settings.publisher.max_event,
@@ -151,6 +154,7 @@ impl Service {
         let records_left = self.app.publisher.flush(deadline - kept / 3).await;
         let records_flushed = Tally::of(&self.app).since(&at_close).records;
         self.app.publisher.stop(deadline - kept / 6).await;
+        self.app.reader.stop(deadline - kept / 8).await;
         self.drain(deadline).await;
         let since = Tally::of(&self.app).since(&at_close);
         End { started, deadline, connections_cut, records_flushed, records_left, since }

@@ -41,6 +41,8 @@ pub struct Settings {
     pub publisher: Publisher,
     /// The durable side.
     pub kafka: Kafka,
+    /// Reading back.
+    pub reader: Reader,
     /// The server of the notifications.
     pub redis: Redis,
     /// The notifications.
@@ -109,9 +111,38 @@ pub struct Kafka {
     pub message_timeout: Duration,
     /// Time between two looks at the cluster's state.
     pub probe_interval: Duration,
+    /// How many partitions the topic had in the past; empty when that is not known.
+    pub partition_counts: Vec<i32>,
     /// Further properties for librdkafka, by its names. None of them touches what the service
     /// sets itself.
     pub options: BTreeMap<String, String>,
+}
+
+/// `[reader]`: how events are read back, and how much of everything that may take.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    /// Bytes of the newest events that are kept in memory.
+    pub memory: usize,
+    /// Bytes that are read of the end of each partition at the start.
+    pub warm: usize,
+    /// Scans at a time: 1 to 64.
+    pub scans: usize,
+    /// Streamed replays at a time.
+    pub streams: usize,
+    /// Most records that a scan looks at for one answer.
+    pub scan_records: usize,
+    /// Most bytes that a scan looks at for one answer.
+    pub scan_bytes: usize,
+    /// The longest that a scan looks for one answer.
+    pub scan_time: Duration,
+    /// Most bytes of events in one answer.
+    pub page_bytes: usize,
+    /// Most cursors in one request.
+    pub max_fetch: usize,
+    /// How long Kafka may be silent.
+    pub timeout: Duration,
+    /// How long a question for new events waits at the broker.
+    pub tail_wait: Duration,
 }
 
 /// `[redis]`.

@@ -37,7 +37,7 @@ pub fn run(settings: &Settings, options: &Options, stop: &AtomicBool) -> Result<
         source: options.source.clone(),
         endless: options.follow,
     };
-    let mut follower = Follower::new(&settings.kafka, follow).map_err(|e| e.to_string())?;
+    let mut follower = Follower::new(settings, follow).map_err(|e| e.to_string())?;
     if !opens(&mut follower, options, stop, &output)? {
         return Ok(());
     }

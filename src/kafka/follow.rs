@@ -24,7 +24,7 @@ use super::log_record::LogRecord;
 use super::stored::StoredEvent;
 use crate::event::Source;
 use crate::position::Position;
-use crate::settings;
+use crate::settings::Settings;
 use crate::telemetry;
 
 use answers::Answers;
@@ -90,15 +90,15 @@ impl Follower {
     ///
     /// # Errors
     /// A setting that librdkafka does not take.
-    pub fn new(kafka: &settings::Kafka, follow: Follow) -> Result<Self, FollowError> {
-        let config = config::follower(kafka, follow.group.as_deref());
-        let context = Context::new(kafka.topic.clone(), follow.clone());
+    pub fn new(settings: &Settings, follow: Follow) -> Result<Self, FollowError> {
+        let config = config::follower(settings, follow.group.as_deref());
+        let context = Context::new(settings.kafka.topic.clone(), follow.clone());
         let consumer = BaseConsumer::from_config_and_context(&config, context)
             .map_err(|error| FollowError::Refused(error.to_string()))?;
         // SAFETY: the consumer is dropped last.
         let answers = unsafe { Answers::of(consumer.client().native_ptr()) }
             .ok_or_else(|| FollowError::Refused("no memory".to_owned()))?;
-        let topic = kafka.topic.clone();
+        let topic = settings.kafka.topic.clone();
         Ok(Follower { answers, consumer, topic, follow, looked: Instant::now() })
     }
 
@@ -167,7 +167,7 @@ impl Follower {
     fn event(&self, message: &BorrowedMessage<'_>) -> Option<StoredEvent> {
         let record = LogRecord::of(message)?;
         let is_wanted = self.follow.source.as_ref().is_none_or(|source| record.is_of(source));
-        if is_wanted && record.is_json() { record.store(true) } else { None }
+        if is_wanted { record.event() } else { None }
     }
 
     /// What comes after the end as it was at the start is not read.

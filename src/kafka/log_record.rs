@@ -64,6 +64,11 @@ impl<'m> LogRecord<'m> {
         serde_json::from_slice::<&RawValue>(self.value).is_ok()
     }
 
+    /// A copy to keep, if the value is JSON: what is not has no place in an answer, and is no event.
+    pub(super) fn event(&self) -> Option<StoredEvent> {
+        if self.is_json() { self.store(true) } else { None }
+    }
+
     /// A copy to keep; `is_json` says what [`LogRecord::is_json`] said.
     pub(super) fn store(&self, is_json: bool) -> Option<StoredEvent> {
         let texts = [self.id, self.kind, self.source_type, self.source_id, self.content_type];

@@ -41,6 +41,13 @@ impl Topic {
     }
 }
 
+impl Topic {
+    /// For librdkafka's functions.
+    pub(super) fn as_ptr(&self) -> *mut rd_kafka_topic_t {
+        self.0.as_ptr()
+    }
+}
+
 impl Drop for Topic {
     fn drop(&mut self) {
         // SAFETY: the reference is ours, and its client is still alive.
@@ -102,7 +109,7 @@ pub(super) unsafe fn produce(
         rd_kafka_producev(
             client,
             tag::RD_KAFKA_VTYPE_RKT,
-            topic.0.as_ptr(),
+            topic.as_ptr(),
             tag::RD_KAFKA_VTYPE_PARTITION,
             ANY_PARTITION,
             tag::RD_KAFKA_VTYPE_MSGFLAGS,

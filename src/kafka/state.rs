@@ -27,6 +27,12 @@ impl ClusterState {
         matches!(self, ClusterState::Up(_))
     }
 
+    /// Whether the cluster answers, and has the topic: then it can be read from, even where nothing
+    /// can be written.
+    pub fn is_reachable(&self) -> bool {
+        self.partitions().is_some()
+    }
+
     /// The partitions, when the cluster has told of them.
     pub fn partitions(&self) -> Option<Partitions> {
         match self {

@@ -96,6 +96,11 @@ impl Ring {
         self.partitions.get(&partition).map(Partition::covered)
     }
 
+    /// A time before which everything lies that is before what is covered of a partition.
+    pub(crate) fn since(&self, partition: i32) -> i64 {
+        self.partitions.get(&partition).map_or(i64::MAX, Partition::since)
+    }
+
     /// The newest events of a source in a partition, newest first: below the offset `before`, or
     /// from the end of what is covered on.
     ///

@@ -29,6 +29,15 @@ pub(super) fn brokers(raw: &Raw) -> Result<String, String> {
     }
 }
 
+/// Checks `kafka.partition_counts`.
+pub(super) fn partition_counts(raw: &Raw) -> Result<Vec<i32>, String> {
+    let counts = parse::list(raw)?.into_iter().map(|item| match item.parse() {
+        Ok(count) if count >= 1 => Ok(count),
+        _ => Err(format!("{item:?} is not a number of partitions; write for example [6, 12]")),
+    });
+    counts.collect()
+}
+
 fn is_host_and_port(broker: &str) -> bool {
     let Some((host, port)) = broker.rsplit_once(':') else {
         return false;

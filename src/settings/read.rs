@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::entries::{Entries, Key, OPTIONS, Raw};
 use super::parse::{self, KIB, LARGEST};
-use super::{Admin, Http, Kafka, Log, Notify, Publisher, Redis, Settings, Shutdown, kafka, redis};
+use super::{
+    Admin, Http, Kafka, Log, Notify, Publisher, Reader, Redis, Settings, Shutdown, kafka, redis,
+};
 
 /// Largest event: librdkafka's `message.max.bytes` ends at 1,000,000,000, and needs room for the
 /// record's headers.
@@ -13,7 +15,7 @@ const LARGEST_EVENT: u64 = 900 << 20;
 /// A bound for counts, far above any use; it keeps them within what semaphores take.
 const MANY: usize = 1_000_000;
 
-struct Reader<'a> {
+struct Source<'a> {
     entries: &'a Entries,
     problems: &'a mut Vec<String>,
 }
@@ -32,11 +34,12 @@ macro_rules! section {
 
 /// Gives no settings when one is left without a value, which is then among the problems.
 pub(super) fn settings(entries: &Entries, problems: &mut Vec<String>) -> Option<Settings> {
-    let reader = &mut Reader { entries, problems };
+    let reader = &mut Source { entries, problems };
     let http = http(reader);
     let admin = admin(reader);
     let publisher = publisher(reader);
     let kafka = kafka(reader);
+    let read_back = read_back(reader);
     let redis = redis(reader);
     let notify = notify(reader);
     let log = log(reader);
@@ -46,6 +49,7 @@ pub(super) fn settings(entries: &Entries, problems: &mut Vec<String>) -> Option<
         admin: admin?,
         publisher: publisher?,
         kafka: kafka?,
+        reader: read_back?,
         redis: redis?,
         notify: notify?,
         log: log?,
@@ -53,7 +57,7 @@ pub(super) fn settings(entries: &Entries, problems: &mut Vec<String>) -> Option<
     })
 }
 
-fn http(reader: &mut Reader<'_>) -> Option<Http> {
+fn http(reader: &mut Source<'_>) -> Option<Http> {
     section! { reader, "http" => Http {
         listen: parse::address,
         max_connections: parse::number(1..=MANY),
@@ -66,13 +70,13 @@ fn http(reader: &mut Reader<'_>) -> Option<Http> {
     } }
 }
 
-fn admin(reader: &mut Reader<'_>) -> Option<Admin> {
+fn admin(reader: &mut Source<'_>) -> Option<Admin> {
     section! { reader, "admin" => Admin {
         listen: parse::address,
     } }
 }
 
-fn publisher(reader: &mut Reader<'_>) -> Option<Publisher> {
+fn publisher(reader: &mut Source<'_>) -> Option<Publisher> {
     section! { reader, "publisher" => Publisher {
         max_event: parse::size(KIB..=LARGEST_EVENT),
         max_batch: parse::number(1..=MANY),
@@ -81,7 +85,7 @@ fn publisher(reader: &mut Reader<'_>) -> Option<Publisher> {
     } }
 }
 
-fn kafka(reader: &mut Reader<'_>) -> Option<Kafka> {
+fn kafka(reader: &mut Source<'_>) -> Option<Kafka> {
     section! { reader, "kafka" => Kafka {
         brokers: kafka::brokers,
         topic: kafka::topic,
@@ -90,11 +94,28 @@ fn kafka(reader: &mut Reader<'_>) -> Option<Kafka> {
         replication: parse::number_or_default(i16::MAX.into()),
         message_timeout: parse::timeout,
         probe_interval: parse::timeout,
+        partition_counts: kafka::partition_counts,
         ; options: options(reader)
     } }
 }
 
-fn redis(reader: &mut Reader<'_>) -> Option<Redis> {
+fn read_back(reader: &mut Source<'_>) -> Option<Reader> {
+    section! { reader, "reader" => Reader {
+        memory: parse::size(KIB..=LARGEST),
+        warm: parse::size(0..=LARGEST),
+        scans: parse::number(1..=64),
+        streams: parse::number(1..=MANY),
+        scan_records: parse::number(1..=1_000_000_000),
+        scan_bytes: parse::size(KIB..=LARGEST),
+        scan_time: parse::timeout,
+        page_bytes: parse::size(KIB..=LARGEST),
+        max_fetch: parse::number(1..=10_000),
+        timeout: parse::timeout,
+        tail_wait: parse::timeout,
+    } }
+}
+
+fn redis(reader: &mut Source<'_>) -> Option<Redis> {
     section! { reader, "redis" => Redis {
         url: redis::url,
         cluster: parse::switch,
@@ -103,7 +124,7 @@ fn redis(reader: &mut Reader<'_>) -> Option<Redis> {
     } }
 }
 
-fn notify(reader: &mut Reader<'_>) -> Option<Notify> {
+fn notify(reader: &mut Source<'_>) -> Option<Notify> {
     section! { reader, "notify" => Notify {
         channels: parse::channels,
         queue: parse::size(KIB..=LARGEST),
@@ -115,21 +136,21 @@ fn notify(reader: &mut Reader<'_>) -> Option<Notify> {
     } }
 }
 
-fn log(reader: &mut Reader<'_>) -> Option<Log> {
+fn log(reader: &mut Source<'_>) -> Option<Log> {
     section! { reader, "log" => Log {
         level: parse::log_level,
         format: parse::log_format,
     } }
 }
 
-fn shutdown(reader: &mut Reader<'_>) -> Option<Shutdown> {
+fn shutdown(reader: &mut Source<'_>) -> Option<Shutdown> {
     section! { reader, "shutdown" => Shutdown {
         delay: parse::delay,
         grace: parse::timeout,
     } }
 }
 
-fn options(reader: &mut Reader<'_>) -> BTreeMap<String, String> {
+fn options(reader: &mut Source<'_>) -> BTreeMap<String, String> {
     let entries = reader.entries;
     let keys = entries.iter().map(|(key, _)| key);
     keys.filter(|key| key.section == OPTIONS)
@@ -151,7 +172,7 @@ fn option(name: &str, raw: &Raw) -> Result<String, String> {
     }
 }
 
-impl Reader<'_> {
+impl Source<'_> {
     fn read<T>(
         &mut self,
         section: &str,

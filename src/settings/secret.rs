@@ -47,6 +47,7 @@ impl fmt::Debug for Kafka {
             replication,
             message_timeout,
             probe_interval,
+            partition_counts,
             options,
         } = self;
         f.debug_struct("Kafka")
@@ -57,6 +58,7 @@ impl fmt::Debug for Kafka {
             .field("replication", replication)
             .field("message_timeout", message_timeout)
             .field("probe_interval", probe_interval)
+            .field("partition_counts", partition_counts)
             .field("options", &Options(options))
             .finish()
     }

@@ -19,6 +19,8 @@ pub(super) struct Partition {
     /// The number of the first entry.
     first: u64,
     newest: HashMap<u64, u64, BuildHasherDefault<Hashed>>,
+    /// The time of the event that went last.
+    gone: Option<i64>,
 }
 
 struct Entry {
@@ -40,11 +42,19 @@ impl Partition {
             entries: VecDeque::new(),
             first: 0,
             newest: HashMap::default(),
+            gone: None,
         }
     }
 
     pub(super) fn covered(&self) -> Range<i64> {
         self.covered.clone()
+    }
+
+    /// A time before which everything lies that is not covered any more, as far as a partition's
+    /// times grow. The end of all times where nothing is known.
+    pub(super) fn since(&self) -> i64 {
+        let first = || self.entries.front().map(|entry| entry.event.time());
+        self.gone.or_else(first).unwrap_or(i64::MAX)
     }
 
     pub(super) fn events(&self) -> impl Iterator<Item = &StoredEvent> {
@@ -96,6 +106,7 @@ impl Partition {
             self.newest.remove(&hash);
         }
         self.first += 1;
+        self.gone = Some(event.time());
         self.covered.start = event.cursor().offset().saturating_add(1);
         self.give_back();
         Some(event)

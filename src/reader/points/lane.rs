@@ -1,0 +1,149 @@
+//! What is asked of one partition, and the read that is under way there.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Instant;
+
+use super::Ask;
+use crate::kafka::StoredEvent;
+use crate::reader::{Found, ReadError};
+
+/// How far a question may lie behind the one before it to be answered by the same read: about as
+/// many records as an answer of Kafka brings anyway.
+const NEIGHBOURS: i64 = 100;
+/// How often a read is started anew when Kafka says that its offset is not there, and then that it
+/// is.
+const RESTARTS: u32 = 3;
+
+/// The questions of one partition.
+#[derive(Default)]
+pub(super) struct Lane {
+    waiting: BTreeMap<i64, Vec<Ask>>,
+    run: Option<Run>,
+}
+
+/// One read, and those who wait for it.
+struct Run {
+    asks: BTreeMap<i64, Vec<Ask>>,
+    restarts: u32,
+}
+
+/// What to do about an offset that is not there.
+pub(super) enum OutOfRange {
+    /// Everything is answered.
+    Done,
+    /// Start anew, here.
+    From(i64),
+}
+
+impl Lane {
+    pub(super) fn add(&mut self, ask: Ask) {
+        self.waiting.entry(ask.cursor.offset()).or_default().push(ask);
+    }
+
+    /// Whether nothing is asked and nothing is read.
+    pub(super) fn is_idle(&self) -> bool {
+        self.run.is_none() && self.waiting.is_empty()
+    }
+
+    pub(super) fn runs(&self) -> bool {
+        self.run.is_some()
+    }
+
+    /// Where to start reading, when there is a reason and nothing is being read: at the first
+    /// question, together with its neighbours.
+    pub(super) fn next_run(&mut self) -> Option<i64> {
+        if self.run.is_some() {
+            return None;
+        }
+        let from = *self.waiting.first_key_value()?.0;
+        let mut last = from;
+        for &offset in self.waiting.keys() {
+            if offset.saturating_sub(last) > NEIGHBOURS {
+                break;
+            }
+            last = offset;
+        }
+        let later = match last.checked_add(1) {
+            Some(behind) => self.waiting.split_off(&behind),
+            None => BTreeMap::new(),
+        };
+        let asks = std::mem::replace(&mut self.waiting, later);
+        self.run = Some(Run { asks, restarts: 0 });
+        Some(from)
+    }
+
+    /// Takes a record. What was asked before it has none: reading goes on in order.
+    pub(super) fn see(&mut self, offset: i64, event: impl FnOnce() -> Option<StoredEvent>) {
+        let Some(run) = &mut self.run else { return };
+        run.answer_below(offset, &Found::NoEvent);
+        if let Some(asks) = run.asks.remove(&offset) {
+            let found = event().map_or(Found::NoEvent, Found::Event);
+            asks.into_iter().for_each(|ask| ask.answer(Ok(found.clone())));
+        }
+    }
+
+    /// Takes the end of the partition: nothing is at this offset yet.
+    pub(super) fn end(&mut self, offset: i64) {
+        let Some(run) = &mut self.run else { return };
+        run.answer_below(offset, &Found::NoEvent);
+        run.answer_all(&Ok(Found::NotYet));
+    }
+
+    /// Takes where the partition begins and ends, after its offset was said not to be there.
+    pub(super) fn out_of_range(&mut self, bounds: &Range<i64>) -> OutOfRange {
+        let Some(run) = &mut self.run else { return OutOfRange::Done };
+        run.answer_below(bounds.start, &Found::Removed { earliest: bounds.start });
+        let Some((&from, _)) = run.asks.first_key_value() else { return OutOfRange::Done };
+        if from >= bounds.end {
+            run.answer_all(&Ok(Found::NotYet));
+            return OutOfRange::Done;
+        }
+        run.restarts += 1;
+        if run.restarts > RESTARTS {
+            run.answer_all(&Err(ReadError::Unavailable));
+            return OutOfRange::Done;
+        }
+        OutOfRange::From(from)
+    }
+
+    /// Answers what is being read with an error.
+    pub(super) fn fail(&mut self, error: &ReadError) {
+        if let Some(run) = &mut self.run {
+            run.answer_all(&Err(error.clone()));
+        }
+    }
+
+    /// Answers those whose time is up, and forgets those who have gone.
+    pub(super) fn give_up(&mut self, now: Instant) {
+        let run = self.run.as_mut().map(|run| &mut run.asks);
+        for asks in run.into_iter().chain([&mut self.waiting]) {
+            for waiting in asks.values_mut() {
+                let late = waiting.extract_if(.., |ask| ask.deadline <= now);
+                late.for_each(|ask| ask.answer(Err(ReadError::Unavailable)));
+                waiting.retain(|ask| !ask.reply.is_closed());
+            }
+            asks.retain(|_, waiting| !waiting.is_empty());
+        }
+    }
+
+    /// Whether a read has come to its end, which is then forgotten.
+    pub(super) fn has_finished(&mut self) -> bool {
+        self.run.take_if(|run| run.asks.is_empty()).is_some()
+    }
+}
+
+impl Run {
+    fn answer_below(&mut self, offset: i64, found: &Found) {
+        let rest = self.asks.split_off(&offset);
+        answer(std::mem::replace(&mut self.asks, rest), &Ok(found.clone()));
+    }
+
+    fn answer_all(&mut self, with: &Result<Found, ReadError>) {
+        answer(std::mem::take(&mut self.asks), with);
+    }
+}
+
+fn answer(asks: BTreeMap<i64, Vec<Ask>>, with: &Result<Found, ReadError>) {
+    asks.into_values().flatten().for_each(|ask| ask.answer(with.clone()));
+}

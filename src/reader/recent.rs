@@ -1,0 +1,268 @@
+//! Newest first: from memory as far as it goes, then backwards through the partitions in chunks of
+//! offsets, merged by time.
+
+use std::collections::VecDeque;
+
+use super::memory::Memory;
+use super::scan::{Scanner, Stretch, Trouble};
+use super::{Page, ReadError};
+use crate::cursor::Cursor;
+use crate::event::Source;
+use crate::kafka::StoredEvent;
+use crate::position::Position;
+
+/// How many offsets a chunk has: with fewer, the start of each read costs more than the read.
+const CHUNK: i64 = 10_000;
+/// How many bytes a chunk may have before it is read anew in smaller ones.
+const CHUNK_BYTES: usize = 16 * 1024 * 1024;
+
+/// A look back on its way.
+pub(super) struct Recent {
+    source: Source,
+    limit: usize,
+    max_bytes: usize,
+    lanes: Vec<Lane>,
+    /// What the answer's position says of partitions in which the source is not.
+    others: Position,
+}
+
+struct Lane {
+    partition: i32,
+    /// Everything from here on was looked at. None before it is known where the partition ends.
+    before: Option<i64>,
+    /// Where the log begins, when that is known.
+    low: Option<i64>,
+    /// Everything below has this time or an earlier one.
+    time: i64,
+    /// How many offsets to look at next.
+    chunk: i64,
+    /// What was found and is not due yet, newest first, with the earliest time down to there.
+    found: VecDeque<(i64, StoredEvent)>,
+}
+
+impl Recent {
+    /// Begins with what is in memory.
+    pub(super) fn begin(
+        memory: &Memory,
+        source: &Source,
+        partitions: &[i32],
+        before: Option<&Position>,
+        (limit, max_bytes): (usize, usize),
+    ) -> Self {
+        let lane = |&partition: &i32| {
+            let before = before.and_then(|position| position.offset(partition));
+            let recent = memory.recent(source, partition, before, limit);
+            let mut lane = Lane {
+                partition,
+                before,
+                low: None,
+                time: i64::MAX,
+                chunk: CHUNK,
+                found: VecDeque::new(),
+            };
+            if let Some(recent) = recent {
+                lane.low = recent.low;
+                lane.before = Some(recent.from);
+                lane.find(recent.events);
+                lane.time = lane.time.min(recent.since);
+            }
+            lane
+        };
+        Recent {
+            source: source.clone(),
+            limit,
+            max_bytes,
+            lanes: partitions.iter().map(lane).collect(),
+            others: before.cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The page, when memory alone has it.
+    pub(super) fn from_memory(mut self) -> Result<Page, Self> {
+        let is_enough = self.lanes.iter().all(Lane::is_over) || {
+            let due = self.due();
+            let count = |lane: &Lane| lane.found.iter().filter(|(time, _)| *time >= due).count();
+            self.lanes.iter().map(count).sum::<usize>() >= self.limit
+        };
+        if !is_enough {
+            return Err(self);
+        }
+        let mut events = Vec::new();
+        let complete = self.ready(&mut events, &mut 0);
+        Ok(self.end(events, complete))
+    }
+
+    /// The page, from Kafka where memory does not have it.
+    pub(super) fn page(mut self, scanner: &mut Scanner<'_>) -> Result<Page, ReadError> {
+        let mut events = Vec::new();
+        let mut bytes = 0;
+        self.look_at_bounds(scanner)?;
+        let complete = loop {
+            if !self.ready(&mut events, &mut bytes) {
+                break false;
+            }
+            if events.len() >= self.limit || self.lanes.iter().all(Lane::is_over) {
+                break true;
+            }
+            if scanner.is_exhausted() {
+                if events.is_empty() {
+                    // Found again and again, and never given out, it would end no page.
+                    self.take(&mut events, &mut bytes, i64::MIN);
+                }
+                break false;
+            }
+            self.go_back(scanner)?;
+        };
+        Ok(self.end(events, complete))
+    }
+
+    /// Where the partitions end that are not in memory, and where those begin that are.
+    fn look_at_bounds(&mut self, scanner: &Scanner<'_>) -> Result<(), ReadError> {
+        for lane in self.lanes.iter_mut().filter(|lane| !lane.is_over()) {
+            let bounds = scanner.bounds(lane.partition)?;
+            lane.low = Some(bounds.start);
+            lane.before = Some(lane.before.map_or(bounds.end, |before| before.min(bounds.end)));
+        }
+        Ok(())
+    }
+
+    /// Reads a chunk more of the partition whose events are the latest.
+    fn go_back(&mut self, scanner: &mut Scanner<'_>) -> Result<(), ReadError> {
+        let latest = self.lanes.iter_mut().filter(|lane| !lane.is_over()).max_by_key(|l| l.time);
+        let Some(lane) = latest else { return Ok(()) };
+        match lane.go_back(scanner, &self.source, (self.limit, self.max_bytes)) {
+            Ok(()) => Ok(()),
+            Err(Trouble::Unavailable(error)) => Err(error),
+            Err(Trouble::Cut { low }) => {
+                lane.low = Some(low);
+                Ok(())
+            }
+        }
+    }
+
+    /// No partition can have anything later that has not been looked at.
+    fn due(&self) -> i64 {
+        let open = self.lanes.iter().filter(|lane| !lane.is_over());
+        open.map(|lane| lane.time).max().unwrap_or(i64::MIN)
+    }
+
+    /// Takes the events that are due, until there are enough. False when their bytes end it before.
+    fn ready(&mut self, events: &mut Vec<StoredEvent>, bytes: &mut usize) -> bool {
+        let due = self.due();
+        self.take(events, bytes, due)
+    }
+
+    fn take(&mut self, events: &mut Vec<StoredEvent>, bytes: &mut usize, due: i64) -> bool {
+        while events.len() < self.limit {
+            let first = |lane: &Lane| lane.found.front().map(|(time, e)| (*time, e.cursor()));
+            let is_due =
+                |lane: &&mut Lane| lane.found.front().is_some_and(|(time, _)| *time >= due);
+            let lane = self.lanes.iter_mut().filter(is_due).max_by_key(|lane| first(lane));
+            let Some(lane) = lane else { return true };
+            let size = lane.found.front().map_or(0, |(_, event)| event.len());
+            if !events.is_empty() && *bytes + size > self.max_bytes {
+                return false;
+            }
+            if let Some((_, event)) = lane.found.pop_front() {
+                *bytes += size;
+                events.push(event);
+            }
+        }
+        true
+    }
+
+    fn end(self, events: Vec<StoredEvent>, complete: bool) -> Page {
+        let is_over = self.lanes.iter().all(|lane| lane.is_over() && lane.found.is_empty());
+        Page { events, next: (!is_over).then(|| self.position()), complete }
+    }
+
+    fn position(&self) -> Position {
+        let mut position = self.others.clone();
+        for lane in &self.lanes {
+            // What was found and is not in the answer has to be found again.
+            let before = match lane.found.front() {
+                Some((_, event)) => Some(event.cursor().offset() + 1),
+                None => lane.before.max(lane.low),
+            };
+            if let Some(cursor) = before.and_then(|before| Cursor::new(lane.partition, before)) {
+                position.set(cursor);
+            }
+        }
+        position
+    }
+}
+
+impl Lane {
+    /// Whether the beginning of the log was reached.
+    fn is_over(&self) -> bool {
+        matches!((self.before, self.low), (Some(before), Some(low)) if before <= low)
+    }
+
+    fn find(&mut self, newest_first: impl IntoIterator<Item = StoredEvent>) {
+        for event in newest_first {
+            let time = event.time().min(self.found.back().map_or(self.time, |(time, _)| *time));
+            self.found.push_back((time, event));
+        }
+    }
+
+    fn go_back(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        source: &Source,
+        (limit, max_bytes): (usize, usize),
+    ) -> Result<(), Trouble> {
+        let (before, low) = (self.before.unwrap_or(0), self.low.unwrap_or(0));
+        let from = low.max(before - self.chunk);
+        let stretch = Stretch { partition: self.partition, from, to: before };
+        let mut newest = Newest::new(limit, max_bytes);
+        let mut first_time = i64::MAX;
+        let progress = scanner.read(
+            stretch,
+            |record| {
+                first_time = first_time.min(record.time());
+                if let Some(event) = record.event_of(source) {
+                    newest.push(event);
+                }
+            },
+            |spent| spent.bytes >= CHUNK_BYTES && before - from > 1,
+        )?;
+        if !progress.is_whole {
+            // Larger records than thought: so many fit, and half of that is on the safe side.
+            self.chunk = ((progress.next - from) / 2).clamp(1, self.chunk / 2 + 1);
+            return Ok(());
+        }
+        // What did not fit has to be found again.
+        self.before = Some(newest.dropped.map_or(from, |offset| offset + 1));
+        self.find(newest.events.into_iter().rev());
+        self.time = self.time.min(first_time);
+        Ok(())
+    }
+}
+
+/// The newest events of a chunk, which is read oldest first.
+struct Newest {
+    events: VecDeque<StoredEvent>,
+    bytes: usize,
+    limit: usize,
+    max_bytes: usize,
+    /// The offset of the last one that did not fit.
+    dropped: Option<i64>,
+}
+
+impl Newest {
+    fn new(limit: usize, max_bytes: usize) -> Self {
+        Newest { events: VecDeque::new(), bytes: 0, limit, max_bytes, dropped: None }
+    }
+
+    fn push(&mut self, event: StoredEvent) {
+        self.bytes += event.len();
+        self.events.push_back(event);
+        while self.events.len() > self.limit.max(1)
+            || (self.bytes > self.max_bytes && self.events.len() > 1)
+        {
+            let Some(oldest) = self.events.pop_front() else { return };
+            self.bytes -= oldest.len();
+            self.dropped = Some(oldest.cursor().offset());
+        }
+    }
+}

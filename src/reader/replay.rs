@@ -1,0 +1,268 @@
+//! Oldest first: the partitions in which a source may be, merged by time, with as little of each
+//! in memory as that takes.
+
+use std::collections::VecDeque;
+
+use super::ReadError;
+use super::scan::{Enough, Scanner, Spent, Stretch, Trouble};
+use super::{Page, Start};
+use crate::cursor::Cursor;
+use crate::event::Source;
+use crate::kafka::StoredEvent;
+use crate::position::Position;
+
+/// How much of a partition is looked at before another may be further behind.
+const TURN: Spent = Spent { records: 20_000, bytes: 16 * 1024 * 1024 };
+/// How many bytes of a partition's events are kept at the least until they are on their way.
+const KEPT_BYTES: usize = 128 * 1024;
+
+/// A replay on its way.
+pub(super) struct Replay {
+    source: Source,
+    lanes: Vec<Lane>,
+    /// What the answer's position says of partitions in which the source is not.
+    others: Position,
+}
+
+struct Lane {
+    partition: i32,
+    /// What will be read next.
+    next: i64,
+    /// Where the partition ended when the replay began.
+    end: i64,
+    /// Whether nothing of it has been read, nor was it said to have been: then it may begin later
+    /// than it did, and nothing is missing.
+    is_fresh: bool,
+    is_done: bool,
+    /// The latest time that has been read.
+    time: i64,
+    /// What was found and is not due yet, with the latest time up to there.
+    found: VecDeque<(i64, StoredEvent)>,
+}
+
+impl Replay {
+    /// Looks where the partitions begin and end now.
+    pub(super) fn begin(
+        scanner: &Scanner<'_>,
+        source: &Source,
+        partitions: &[i32],
+        start: &Start,
+    ) -> Result<Self, ReadError> {
+        let starts = starts(scanner, partitions, start)?;
+        let others = match start {
+            Start::After(position) => position.clone(),
+            Start::Time(_) => Position::beginning(),
+        };
+        let mut replay = Replay { source: source.clone(), lanes: Vec::new(), others };
+        let mut cut = None;
+        for (partition, from) in starts {
+            let bounds = scanner.bounds(partition)?;
+            let is_fresh = matches!(start, Start::Time(_)) || from == From::Beginning;
+            let next = match from {
+                From::Offset(offset) => offset,
+                From::Beginning => bounds.start,
+                From::End => bounds.end,
+            };
+            if next < bounds.start && !is_fresh {
+                cut = Some(());
+            }
+            let next = if is_fresh || next < bounds.start { next.max(bounds.start) } else { next };
+            replay.lanes.push(Lane {
+                partition,
+                next,
+                end: bounds.end,
+                is_fresh,
+                is_done: next >= bounds.end,
+                time: i64::MIN,
+                found: VecDeque::new(),
+            });
+        }
+        match cut {
+            Some(()) => Err(ReadError::Removed { earliest: replay.position() }),
+            None => Ok(replay),
+        }
+    }
+
+    /// The next so many events, within the scanner's bounds.
+    pub(super) fn page(
+        mut self,
+        scanner: &mut Scanner<'_>,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<Page, ReadError> {
+        let mut events = Vec::new();
+        let mut bytes = 0;
+        let complete = loop {
+            let is_cut = !self.ready(&mut events, &mut bytes, limit, max_bytes);
+            if is_cut || events.len() >= limit {
+                break !is_cut;
+            }
+            if self.is_over() {
+                break true;
+            }
+            if scanner.is_exhausted() {
+                if events.is_empty() {
+                    // Found again and again, and never given out, it would end no page.
+                    self.take(&mut events, &mut bytes, (limit, max_bytes), i64::MAX);
+                }
+                break false;
+            }
+            match self.advance(scanner, limit - events.len()) {
+                Ok(()) => {}
+                // What is gone is told to whoever goes on from here.
+                Err(ReadError::Removed { .. }) if !events.is_empty() => break false,
+                Err(error) => return Err(error),
+            }
+        };
+        Ok(Page { events, next: Some(self.position()), complete })
+    }
+
+    /// Whether everything was read and is on its way.
+    pub(super) fn is_over(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.is_done && lane.found.is_empty())
+    }
+
+    /// Reads on in the partition that is furthest behind. `want` events are enough.
+    pub(super) fn advance(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        want: usize,
+    ) -> Result<(), ReadError> {
+        let behind =
+            self.lanes.iter_mut().filter(|lane| !lane.is_done).min_by_key(|lane| lane.time);
+        let Some(lane) = behind else { return Ok(()) };
+        let enough = Enough { events: want, event_bytes: KEPT_BYTES, looked_at: TURN };
+        match lane.read(scanner, &self.source, enough) {
+            Ok(()) => Ok(()),
+            Err(Trouble::Unavailable(error)) => Err(error),
+            Err(Trouble::Cut { low }) if lane.is_fresh => {
+                lane.next = low;
+                lane.is_done = low >= lane.end;
+                Ok(())
+            }
+            Err(Trouble::Cut { low }) => {
+                let partition = lane.partition;
+                Err(ReadError::Removed { earliest: self.earliest(partition, low) })
+            }
+        }
+    }
+
+    /// Takes the events that no partition can have anything before, until there are `limit` of
+    /// them. False when `max_bytes` ends it before that; the first one is taken in any case.
+    pub(super) fn ready(
+        &mut self,
+        events: &mut Vec<StoredEvent>,
+        bytes: &mut usize,
+        limit: usize,
+        max_bytes: usize,
+    ) -> bool {
+        let behind = self.lanes.iter().filter(|lane| !lane.is_done).map(|lane| lane.time).min();
+        self.take(events, bytes, (limit, max_bytes), behind.unwrap_or(i64::MAX))
+    }
+
+    fn take(
+        &mut self,
+        events: &mut Vec<StoredEvent>,
+        bytes: &mut usize,
+        (limit, max_bytes): (usize, usize),
+        due: i64,
+    ) -> bool {
+        while events.len() < limit {
+            let Some(found) = self.first_due(due) else { return true };
+            let size = found.front().map_or(0, |(_, event)| event.len());
+            if !events.is_empty() && *bytes + size > max_bytes {
+                return false;
+            }
+            if let Some((_, event)) = found.pop_front() {
+                *bytes += size;
+                events.push(event);
+            }
+        }
+        true
+    }
+
+    fn first_due(&mut self, due: i64) -> Option<&mut VecDeque<(i64, StoredEvent)>> {
+        let first = |lane: &Lane| lane.found.front().map(|(time, event)| (*time, event.cursor()));
+        let lanes = self
+            .lanes
+            .iter_mut()
+            .filter(|lane| lane.found.front().is_some_and(|(time, _)| *time <= due));
+        lanes.min_by_key(|lane| first(lane)).map(|lane| &mut lane.found)
+    }
+
+    /// Up to where everything has been given out, or was nothing of this source.
+    pub(super) fn position(&self) -> Position {
+        self.position_with(None)
+    }
+
+    /// The same, after the beginning of the log has come so far.
+    fn earliest(&self, partition: i32, low: i64) -> Position {
+        self.position_with(Some((partition, low)))
+    }
+
+    fn position_with(&self, low: Option<(i32, i64)>) -> Position {
+        let mut position = self.others.clone();
+        for lane in &self.lanes {
+            let next = match lane.found.front() {
+                Some((_, event)) => event.cursor().offset(),
+                None => lane.next,
+            };
+            let low = low.filter(|(partition, _)| *partition == lane.partition);
+            let next = low.map_or(next, |(_, low)| next.max(low));
+            if let Some(cursor) = Cursor::new(lane.partition, next - 1) {
+                position.set(cursor);
+            }
+        }
+        position
+    }
+}
+
+impl Lane {
+    fn read(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        source: &Source,
+        enough: Enough,
+    ) -> Result<(), Trouble> {
+        let stretch = Stretch { partition: self.partition, from: self.next, to: self.end };
+        let (events, progress) = scanner.events(stretch, source, enough)?;
+        let time = self.time.max(progress.time.unwrap_or(i64::MIN));
+        for event in events {
+            let latest = self.found.back().map_or(self.time, |(latest, _)| *latest);
+            self.found.push_back((event.time().max(latest), event));
+        }
+        self.is_fresh &= progress.next == self.next;
+        self.next = progress.next;
+        self.time = time;
+        self.is_done = progress.is_whole;
+        Ok(())
+    }
+}
+
+/// Where a partition is to be read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum From {
+    Offset(i64),
+    Beginning,
+    End,
+}
+
+fn starts(
+    scanner: &Scanner<'_>,
+    partitions: &[i32],
+    start: &Start,
+) -> Result<Vec<(i32, From)>, ReadError> {
+    match start {
+        Start::After(position) => {
+            let from = |&partition: &i32| match position.offset(partition) {
+                Some(offset) => (partition, From::Offset(offset.saturating_add(1))),
+                None => (partition, From::Beginning),
+            };
+            Ok(partitions.iter().map(from).collect())
+        }
+        Start::Time(time) => scanner.offsets_at(*time, partitions).map(|offsets| {
+            let from = |offset: Option<i64>| offset.map_or(From::End, From::Offset);
+            offsets.into_iter().map(|(partition, offset)| (partition, from(offset))).collect()
+        }),
+    }
+}
