@@ -81,6 +81,8 @@ pub struct Follower {
     consumer: BaseConsumer<Context>,
     topic: String,
     follow: Follow,
+    /// How many partitions the topic has had.
+    past_counts: Vec<i32>,
     /// When partitions were last looked for.
     looked: Instant,
 }
@@ -98,8 +100,14 @@ impl Follower {
         // SAFETY: the consumer is dropped last.
         let answers = unsafe { Answers::of(consumer.client().native_ptr()) }
             .ok_or_else(|| FollowError::Refused("no memory".to_owned()))?;
-        let topic = settings.kafka.topic.clone();
-        Ok(Follower { answers, consumer, topic, follow, looked: Instant::now() })
+        Ok(Follower {
+            answers,
+            consumer,
+            topic: settings.kafka.topic.clone(),
+            follow,
+            past_counts: settings.kafka.partition_counts.clone(),
+            looked: Instant::now(),
+        })
     }
 
     /// Finds the topic and begins. To be called again after an error that may pass.
@@ -127,7 +135,11 @@ impl Follower {
             let bounds = bounds::of(&self.consumer, &self.topic, partition.id)?;
             Ok((partition.id, bounds.end))
         };
-        partitions.iter().map(end).collect()
+        let is_alone = self.follow.group.is_none();
+        let wanted = self.of_interest(partitions);
+        // A member of a group is given partitions in which there is nothing of the source, too.
+        let read = partitions.iter().filter(|p| !is_alone || wanted.contains(&p.id));
+        read.map(end).collect()
     }
 
     /// The next event or whatever else there is to know.

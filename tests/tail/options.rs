@@ -66,6 +66,26 @@ async fn only_the_events_of_a_source() {
 }
 
 #[tokio::test]
+async fn of_a_source_only_the_partitions_are_read_in_which_it_may_be() {
+    let log = Log::new(1).await;
+    log.events("old", 200).await;
+    kafka::add_partitions(&log.brokers, &log.topic, 8).await;
+    let log = Log::of(&log);
+    log.events("new", 200).await;
+    let arguments = ["--source", "repo:owner/7"];
+    let expected = (0..10).map(|round| round * 20 + 7);
+    let expected: Vec<_> =
+        expected.flat_map(|n| [format!("old-{n}"), format!("new-{n}")]).collect();
+
+    let unknown = Tail::run(&log, &arguments).await.succeeds();
+    assert_same(&unknown.ids(), &expected);
+    let known = [("DUAL_STREAM__KAFKA__PARTITION_COUNTS", "1")];
+    let known = Tail::reading(Tail::unread(&log, &arguments, &known)).end().await.succeeds();
+    assert_same(&known.ids(), &expected);
+    assert_eq!(known.position().split(',').count(), 2, "{}", known.position());
+}
+
+#[tokio::test]
 async fn follow_goes_on_and_from_end_begins_with_what_is_new() {
     let log = Log::new(3).await;
     log.events("old", 10).await;

@@ -7,6 +7,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::partitions::{self, Listed};
 use super::{ANSWER, FollowError, Follower, StartAt, bounds};
+use crate::kafka::partitions_of;
 use crate::position::Position;
 use crate::telemetry;
 
@@ -20,7 +21,11 @@ impl Follower {
     pub(super) fn begin(&mut self, partitions: &[Listed]) -> Result<(), FollowError> {
         let mut list = TopicPartitionList::new();
         let mut begun = Vec::new();
+        let wanted = self.of_interest(partitions);
         for partition in partitions.iter().filter(|partition| self.is_new(partition)) {
+            if !wanted.contains(&partition.id) {
+                continue;
+            }
             if !partition.has_leader && self.follow.endless {
                 telemetry::warn_limited!("{}; trying again", FollowError::NoLeader(partition.id));
                 continue;
@@ -36,6 +41,17 @@ impl Follower {
             return Ok(());
         }
         Ok(self.consumer.incremental_assign(&list)?)
+    }
+
+    /// The partitions in which there may be something: those of the source, if there is one.
+    pub(super) fn of_interest(&self, partitions: &[Listed]) -> Vec<i32> {
+        match &self.follow.source {
+            Some(source) => {
+                let count = i32::try_from(partitions.len()).unwrap_or(i32::MAX);
+                partitions_of(source.id().as_bytes(), count, &self.past_counts)
+            }
+            None => partitions.iter().map(|partition| partition.id).collect(),
+        }
     }
 
     fn is_new(&self, partition: &Listed) -> bool {
