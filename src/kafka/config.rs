@@ -98,6 +98,7 @@ pub(super) fn follower(settings: &Settings, group: Option<&str>) -> ClientConfig
     for (name, value) in [
         // What is fetched ahead is all that a reader who has stopped may cost.
         ("queued.max.messages.kbytes", "16384"),
+        ("fetch.max.bytes", "8388608"),
         // The default of 5 minutes is how long the events of a new partition would wait.
         ("topic.metadata.refresh.interval.ms", "30000"),
     ] {

@@ -112,6 +112,13 @@ pub async fn create_topic(brokers: &str, topic: &str, partitions: i32, config: &
     });
 }
 
+/// Makes a topic, unless one of that name is there, or is not quite gone.
+pub async fn try_create_topic(brokers: &str, topic: &str, partitions: i32) -> bool {
+    let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
+    let results = admin(brokers).create_topics([&topic], &AdminOptions::new()).await;
+    results.expect("an answer").iter().all(Result::is_ok)
+}
+
 pub async fn delete_topic(brokers: &str, topic: &str) {
     let results = admin(brokers).delete_topics(&[topic], &AdminOptions::new()).await;
     results.expect("an answer").into_iter().for_each(|result| {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use nix::sys::signal::Signal;
+
 use crate::command::{Tail, assert_same};
 use crate::harness::eventually;
 use crate::log::{Log, a_moment};
@@ -86,4 +88,45 @@ async fn two_members_share_the_partitions_and_what_goes_in_order_comes_once() {
     a_moment().await;
     let one = one.stop().await.succeeds();
     assert_same(&[one.ids(), two.ids()].concat(), &written);
+}
+
+#[tokio::test]
+async fn a_member_that_was_frozen_comes_back_and_nothing_is_lost() {
+    let log = Log::new(4).await;
+    let arguments = ["--follow", "--group", "billing"];
+    let short = [("DUAL_STREAM__KAFKA__OPTIONS__SESSION_TIMEOUT_MS", "6000")];
+    let start = || Tail::reading(Tail::unread(&log, &arguments, &short));
+    let (one, two) = (start(), start());
+    let mut written = Vec::new();
+    let mut round = 0;
+    eventually("both have something to do", async || {
+        written.extend(log.events(&format!("round-{round}"), 60).await);
+        round += 1;
+        (!one.ids().is_empty() && !two.ids().is_empty()).then_some(())
+    })
+    .await;
+    one.signal(Signal::SIGSTOP);
+    written.extend(log.events("frozen", 600).await);
+    eventually("the other one has all", async || {
+        let seen: BTreeSet<_> = one.ids().into_iter().chain(two.ids()).collect();
+        (seen.len() == written.len()).then_some(())
+    })
+    .await;
+    one.signal(Signal::SIGCONT);
+    let before = one.lines().len();
+    eventually("it is a member again", async || {
+        written.extend(log.events(&format!("later-{round}"), 60).await);
+        round += 1;
+        (one.lines().len() > before).then_some(())
+    })
+    .await;
+    // The one that goes leaves what it has to the other.
+    let one = one.stop().await.succeeds();
+    written.extend(log.events("last", 600).await);
+    eventually("all is there", async || {
+        let seen: BTreeSet<_> = one.ids().into_iter().chain(two.ids()).collect();
+        (seen.len() == written.len()).then_some(())
+    })
+    .await;
+    two.stop().await.succeeds();
 }

@@ -1,10 +1,10 @@
 //! When the log does not hold what is to be read next.
 
-use rdkafka::Offset;
-use rdkafka::consumer::Consumer;
+use rdkafka::consumer::{Consumer, RebalanceProtocol};
+use rdkafka::{Offset, TopicPartitionList};
 
 use super::bounds::{self, Bounds};
-use super::{ANSWER, FollowError, Followed, Follower};
+use super::{FollowError, Followed, Follower};
 
 impl Follower {
     /// Goes on where the log begins, and says what is missing. Which partition it was librdkafka
@@ -48,10 +48,33 @@ impl Follower {
         self.read_from(partition, bounds.start)
     }
 
+    /// A partition whose offset was refused is not read any more, and cannot be sought: it has to
+    /// be assigned again.
     fn read_from(&self, partition: i32, offset: i64) -> Result<(), FollowError> {
         if let Some(own) = self.consumer.context().state().own.get_mut(&partition) {
             own.read = offset;
         }
-        Ok(self.consumer.seek(&self.topic, partition, Offset::Offset(offset), ANSWER)?)
+        if matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Eager) {
+            // There all of them can be assigned, or none.
+            self.consumer.assign(&self.places(|_| true)?)?;
+        } else {
+            let list = self.places(|other| other == partition)?;
+            self.consumer.incremental_unassign(&list)?;
+            self.consumer.incremental_assign(&list)?;
+        }
+        if self.consumer.context().state().is_held {
+            self.hold();
+        }
+        Ok(())
+    }
+
+    fn places(&self, of: impl Fn(i32) -> bool) -> Result<TopicPartitionList, FollowError> {
+        let mut list = TopicPartitionList::new();
+        for (partition, next) in self.reading() {
+            if of(partition) {
+                list.add_partition_offset(&self.topic, partition, Offset::Offset(next))?;
+            }
+        }
+        Ok(list)
     }
 }
