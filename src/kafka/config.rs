@@ -99,6 +99,8 @@ pub(super) fn follower(settings: &Settings, group: Option<&str>) -> ClientConfig
         // What is fetched ahead is all that a reader who has stopped may cost.
         ("queued.max.messages.kbytes", "16384"),
         ("fetch.max.bytes", "8388608"),
+        // With the default of a second, a queue that was full once costs a second.
+        ("fetch.queue.backoff.ms", "5"),
         // The default of 5 minutes is how long the events of a new partition would wait.
         ("topic.metadata.refresh.interval.ms", "30000"),
     ] {
