@@ -5,15 +5,14 @@ mod points;
 mod pool;
 mod recent;
 mod replay;
-#[allow(dead_code, unused_imports, reason = "used by its tests")]
 mod ring;
 mod scan;
 mod stream;
+mod tail;
 mod threads;
 
 use std::fmt::Display;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -21,7 +20,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use crate::cursor::Cursor;
 use crate::event::Source;
 pub use crate::kafka::StoredEvent;
-use crate::kafka::{self, ClusterState};
+use crate::kafka::{self, ClusterState, Heads};
 use crate::metrics::{Metrics, ScanOutcome};
 use crate::position::Position;
 use crate::settings::{self, Settings};
@@ -34,6 +33,8 @@ use replay::Replay;
 use ring::Hit;
 use scan::Scanner;
 pub use stream::ReplayStream;
+use tail::Tail;
+use threads::Threads;
 
 /// How many reads may wait for each thread of scans.
 const WAITING: usize = 32;
@@ -52,12 +53,12 @@ pub struct Reader {
 /// What all reads share.
 pub(crate) struct Shared {
     memory: Arc<Memory>,
+    heads: Arc<Heads>,
+    tail: Tail,
     points: Points,
     pool: Pool,
     streams: Arc<Semaphore>,
     cluster: watch::Receiver<ClusterState>,
-    /// How many partitions there were when that was last known.
-    partitions: AtomicI32,
     past_counts: Vec<i32>,
     settings: settings::Reader,
     metrics: Arc<Metrics>,
@@ -90,7 +91,7 @@ pub enum Found {
 pub enum ReadError {
     /// Kafka did not answer, or not in time.
     Unavailable,
-    /// As many reads are under way as are allowed.
+    /// As many reads are under way as are allowed, or it has waited too long for its turn.
     Busy,
     /// The next event alone is larger than an answer may be.
     AnswerFull,
@@ -138,15 +139,18 @@ impl Reader {
     pub fn start(
         settings: &Settings,
         cluster: watch::Receiver<ClusterState>,
+        heads: Arc<Heads>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, String> {
+        let memory = Arc::new(Memory::new(settings.reader.memory, metrics));
         let shared = Shared {
-            memory: Arc::new(Memory::new(settings.reader.memory, metrics)),
+            tail: Tail::start(settings, &memory, cluster.clone(), metrics)?,
+            memory,
+            heads,
             points: Points::start(settings)?,
             pool: Pool::start(settings, settings.reader.scans * WAITING)?,
             streams: Arc::new(Semaphore::new(settings.reader.streams)),
             cluster,
-            partitions: AtomicI32::new(0),
             past_counts: settings.kafka.partition_counts.clone(),
             settings: settings.reader.clone(),
             metrics: Arc::clone(metrics),
@@ -196,7 +200,9 @@ impl Reader {
         let shared = &self.shared;
         let partitions = shared.partitions_of(source)?;
         let bounds = (limit, shared.settings.page_bytes);
-        let recent = Recent::begin(&shared.memory, source, &partitions, before, bounds);
+        shared.wait_for_the_tail(&partitions, before).await;
+        let known = (&*shared.memory, &*shared.heads);
+        let recent = Recent::begin(known, source, &partitions, before, bounds);
         let recent = match recent.from_memory() {
             Ok(page) => {
                 shared.metrics.reader_looked_up("recent", true);
@@ -306,16 +312,25 @@ impl Shared {
         if is_reachable { Ok(()) } else { Err(ReadError::Unavailable) }
     }
 
+    /// Whoever reads the newest events sees what was acknowledged here before: the tail is some ms
+    /// behind.
+    async fn wait_for_the_tail(&self, partitions: &[i32], before: Option<&Position>) {
+        let from_end =
+            |partition: &&i32| before.is_none_or(|position| position.offset(**partition).is_none());
+        for &partition in partitions.iter().filter(from_end) {
+            if let Some(head) = self.heads.of(partition) {
+                self.memory.reaches(partition, head).await;
+            }
+        }
+    }
+
     /// In which partitions events of a source may be.
     fn partitions_of(&self, source: &Source) -> Result<Vec<i32>, ReadError> {
         let known = self.cluster.borrow().partitions().map(|partitions| partitions.total);
-        if let Some(count) = known.and_then(|count| i32::try_from(count).ok()) {
-            self.partitions.store(count, Ordering::Relaxed);
-        }
-        match self.partitions.load(Ordering::Relaxed) {
-            0 => Err(ReadError::Unavailable),
-            count => Ok(kafka::partitions_of(source.id().as_bytes(), count, &self.past_counts)),
-        }
+        // Without Kafka, what is in memory is still there.
+        let known = known.and_then(|count| i32::try_from(count).ok()).or(self.memory.partitions());
+        let count = known.ok_or(ReadError::Unavailable)?;
+        Ok(kafka::partitions_of(source.id().as_bytes(), count, &self.past_counts))
     }
 
     /// Has something read by one of the threads of scans.
@@ -326,10 +341,15 @@ impl Shared {
         self.reachable()?;
         let _under_way = UnderWay::new(&self.metrics, 1);
         let (reply, answer) = oneshot::channel();
-        let shared = Arc::clone(self);
+        let (shared, asked) = (Arc::clone(self), Instant::now());
         let job = move |consumer: &kafka::LogConsumer| {
             let is_gone = || reply.is_closed() || shared.pool.is_stopped();
             if is_gone() {
+                return;
+            }
+            // What waited behind reads of a Kafka that does not answer would only wait once more.
+            if asked.elapsed() >= shared.settings.timeout {
+                let _ = reply.send(Err(shared.refuse()));
                 return;
             }
             let mut scanner = Scanner::new(consumer, &shared.settings, &is_gone);
@@ -360,17 +380,21 @@ impl Shared {
     }
 
     fn stop(&self) {
+        self.tail.stop();
         self.points.stop();
         self.pool.stop();
     }
 
     fn has_ended(&self) -> bool {
-        self.points.threads().have_ended() && self.pool.threads().have_ended()
+        self.threads().iter().all(|threads| threads.have_ended())
     }
 
     fn join(&self) {
-        self.points.threads().join();
-        self.pool.threads().join();
+        self.threads().iter().for_each(|threads| threads.join());
+    }
+
+    fn threads(&self) -> [&Threads; 3] {
+        [self.tail.threads(), self.points.threads(), self.pool.threads()]
     }
 }
 
