@@ -75,10 +75,10 @@ impl Ledger {
     fn remember(&mut self, id: &str) {
         self.ids.insert(id.to_owned());
         self.order.push_back(id.to_owned());
-        if self.order.len() > REMEMBERED {
-            if let Some(oldest) = self.order.pop_front() {
-                self.ids.remove(&oldest);
-            }
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
         }
     }
 
@@ -194,11 +194,11 @@ impl Processor {
             }
         }
         self.count = 0;
-        if offsets.count() > 0 {
-            if let Err(error) = self.consumer.commit(&offsets, CommitMode::Sync) {
-                // They come again, and are dropped by their ids.
-                eprintln!("cannot commit: {error}");
-            }
+        if offsets.count() > 0
+            && let Err(error) = self.consumer.commit(&offsets, CommitMode::Sync)
+        {
+            // They come again, and are dropped by their ids.
+            eprintln!("cannot commit: {error}");
         }
         Ok(())
     }

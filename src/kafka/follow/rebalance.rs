@@ -121,10 +121,11 @@ pub(super) fn give_away(context: &Context, consumer: &BaseConsumer<Context>) {
     // Lost ones may be another member's already.
     let may_commit = !consumer.assignment_lost() && !context.state().gives_up_commits;
     let offsets = context.uncommitted(|partition| gone.contains(&partition));
-    if may_commit && offsets.count() > 0 {
-        if let Err(error) = consumer.commit(&offsets, CommitMode::Sync) {
-            tracing::warn!("cannot commit partitions that are given away: {error}");
-        }
+    if may_commit
+        && offsets.count() > 0
+        && let Err(error) = consumer.commit(&offsets, CommitMode::Sync)
+    {
+        tracing::warn!("cannot commit partitions that are given away: {error}");
     }
     let mut list = TopicPartitionList::new();
     for &partition in &gone {
