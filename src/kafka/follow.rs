@@ -202,6 +202,11 @@ impl Follower {
     fn hear(&mut self, error: &KafkaError) -> Result<Followed, FollowError> {
         let error = match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AutoOffsetReset) => return self.close_gaps(),
+            Some(RDKafkaErrorCode::PollExceeded) => {
+                tracing::warn!("stood still for too long: the group goes on without this member");
+                // The next poll joins it again.
+                return Ok(Followed::Nothing);
+            }
             _ => FollowError::from(error.clone()),
         };
         if !error.may_pass() {
