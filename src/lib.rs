@@ -46,4 +46,6 @@ pub mod reader;
 pub mod redis;
 pub mod service;
 pub mod settings;
+pub mod tail;
 pub mod telemetry;
+pub mod time;

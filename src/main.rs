@@ -1,6 +1,8 @@
 //! The command line of dual-stream.
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -8,7 +10,7 @@ use dual_stream::kafka::MockKafka;
 use dual_stream::service::{self, Announce, Listeners};
 use dual_stream::settings::{Loaded, Settings, process_variables};
 use dual_stream::telemetry::{self, Logs};
-use dual_stream::{dev, probe};
+use dual_stream::{dev, probe, tail};
 use futures_util::FutureExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast;
@@ -35,6 +37,9 @@ enum Command {
     Serve,
     /// Run it without any service: Kafka is mocked in memory, and nothing is kept
     Dev,
+    /// Write the events of the log to standard output, one JSON object a line
+    #[command(after_help = TAIL_HELP)]
+    Tail(tail::Options),
     /// Print the settings in force and where each comes from, secrets masked
     Config,
     /// Ask the service on this machine whether it is ready
@@ -49,6 +54,15 @@ const SETTINGS_HELP: &str = "\
 Settings come from config/default.toml (built in), then from the file named by
 DUAL_STREAM_CONFIG, then from variables such as DUAL_STREAM__KAFKA__BROKERS.
 `dual-stream config` prints all of them.";
+
+const TAIL_HELP: &str = "\
+A line is {\"cursor\":\"3-42\",\"time\":\"2026-11-01T00:00:00.000Z\",\"event\":{...}}. At the end the
+position to go on from is told on standard error.
+
+The simplest event processor:
+  dual-stream tail --follow --group billing | ./processor
+An event is committed to the group when the processor has taken it out of the pipe.
+docs/processing.md says what that promises.";
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
@@ -67,6 +81,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
     match command {
         Command::Serve => serve(settings),
         Command::Dev => develop(settings),
+        Command::Tail(options) => follow(settings, options),
         Command::Config => {
             print!("{}", loaded.render());
             Ok(ExitCode::SUCCESS)
@@ -104,6 +119,20 @@ fn develop(mut settings: Settings) -> Result<ExitCode, String> {
         println!("{}", dev::greeting(&settings, &listeners));
         tokio::spawn(dev::show(announced));
         service::run(settings, Announce::Local(announce), listeners, shutdown(&logs)?).await
+    })
+}
+
+fn follow(settings: Settings, options: tail::Options) -> Result<ExitCode, String> {
+    let logs = telemetry::init(&settings.log)?;
+    run_to_the_end(&logs, async {
+        let (shutdown, stop) = (shutdown(&logs)?, Arc::new(AtomicBool::new(false)));
+        let stops = Arc::clone(&stop);
+        tokio::spawn(async move {
+            shutdown.await;
+            stops.store(true, Ordering::Relaxed);
+        });
+        let tail = tokio::task::spawn_blocking(move || tail::run(&settings, &options, &stop));
+        tail.await.map_err(|error| error.to_string())?
     })
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// From the top to the bottom. Modules of one layer do not use each other.
 const LAYERS: [&[&str]; 7] = [
     &["main"],
-    &["dev", "probe"],
+    &["dev", "probe", "tail"],
     &["service"],
     &["http"],
     &["publisher", "reader"],
@@ -16,8 +16,8 @@ const LAYERS: [&[&str]; 7] = [
     &["kafka", "redis"],
 ];
 /// What everything may use, and what uses nothing above: settings may use the channel's template.
-const FOUNDATION: [&str; 8] =
-    ["event", "cursor", "position", "json", "settings", "metrics", "telemetry", "channel"];
+const FOUNDATION: [&str; 9] =
+    ["event", "cursor", "position", "json", "time", "settings", "metrics", "telemetry", "channel"];
 /// Crates that one module alone may import.
 const RESERVED: [(&str, &str); 3] =
     [("rdkafka", "kafka"), ("deadpool_redis", "redis"), ("axum", "http")];
@@ -74,7 +74,7 @@ fn may_use(module: &str, used: &str) -> bool {
 fn foundation_order(module: &str, used: &str) -> bool {
     matches!(
         (module, used),
-        ("settings", "channel") | ("telemetry", "settings") | ("position" | "json", "cursor")
+        ("settings", "channel") | ("telemetry", "settings") | ("position" | "json", "cursor") | ("json", "time")
     )
 }
 

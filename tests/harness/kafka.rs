@@ -112,6 +112,13 @@ pub async fn create_topic(brokers: &str, topic: &str, partitions: i32, config: &
     });
 }
 
+/// Makes a topic, unless one of that name is there, or is not quite gone.
+pub async fn try_create_topic(brokers: &str, topic: &str, partitions: i32) -> bool {
+    let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
+    let results = admin(brokers).create_topics([&topic], &AdminOptions::new()).await;
+    results.expect("an answer").iter().all(Result::is_ok)
+}
+
 pub async fn delete_topic(brokers: &str, topic: &str) {
     let results = admin(brokers).delete_topics(&[topic], &AdminOptions::new()).await;
     results.expect("an answer").into_iter().for_each(|result| {
@@ -145,6 +152,16 @@ pub async fn configure_topic(brokers: &str, topic: &str, key: &str, value: &str)
     results.expect("an answer").into_iter().for_each(|result| {
         result.expect("a changed topic");
     });
+}
+
+/// Removes the records of a partition before an offset.
+pub async fn delete_records(brokers: &str, topic: &str, partition: i32, before: i64) {
+    let mut offsets = TopicPartitionList::new();
+    offsets.add_partition_offset(topic, partition, Offset::Offset(before)).expect("an offset");
+    let results = admin(brokers).delete_records(&offsets, &AdminOptions::new()).await;
+    for element in results.expect("an answer").elements() {
+        element.error().expect("records that are gone");
+    }
 }
 
 fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {

@@ -1,4 +1,4 @@
-//! What carries the weight of the tests, shared by `tests/service`, `tests/reader` and `tests/faults`: the service as a process of its own on random ports, a
+//! What carries the weight of the tests, shared by `tests/service`, `tests/reader`, `tests/tail` and `tests/faults`: the service as a process of its own on random ports, a
 //! real broker, a real Redis, and a client that holds every answer against `openapi.yaml`.
 
 #![allow(unreachable_pub, reason = "a module of a test binary has no outside")]

@@ -26,7 +26,7 @@ fn text(bytes: &[u8]) -> String {
 fn help_and_version_are_as_people_expect() {
     let help = run(&["--help"], &[]);
     assert!(help.status.success());
-    for command in ["serve", "dev", "config", "health"] {
+    for command in ["serve", "dev", "tail", "config", "health"] {
         assert!(text(&help.stdout).contains(command), "{command}");
     }
     let version = run(&["--version"], &[]);
