@@ -3,7 +3,12 @@
 //! `serde_json` looks at each byte of a string to see whether it has to be escaped, and writes a
 //! cursor through `fmt`. Both are a good part of what an answer to a batch costs.
 
+use std::io::Write;
+
+use bytes::BufMut;
+
 use crate::cursor::Cursor;
+use crate::time;
 
 /// Writes a string with its quotes.
 pub fn write_str(json: &mut Vec<u8>, text: &str) {
@@ -25,6 +30,39 @@ pub fn write_cursor(json: &mut Vec<u8>, cursor: Cursor) {
     json.push(b'-');
     json.extend_from_slice(digits.format(cursor.offset()).as_bytes());
     json.push(b'"');
+}
+
+/// Writes the members of a stored event in an answer, without the braces around them. `time` is in
+/// milliseconds since 1970. The event's own bytes are put in as they are.
+pub fn write_event(json: &mut impl BufMut, cursor: Cursor, time: i64, event: &[u8]) {
+    let time = time::shown(time);
+    // Writing to memory does not fail.
+    let _ = write!(json.writer(), r#""cursor":"{cursor}","time":"{time}","event":"#);
+    json.put_slice(event);
+}
+
+/// Writes the same as a line of its own, `{"cursor":…,"time":…,"event":…}`.
+pub fn write_event_line<B: BufMut + AsMut<[u8]>>(
+    lines: &mut B,
+    cursor: Cursor,
+    time: i64,
+    event: &[u8],
+) {
+    lines.put_slice(b"{");
+    let begin = lines.as_mut().len();
+    write_event(lines, cursor, time, event);
+    on_one_line(&mut lines.as_mut()[begin..]);
+    lines.put_slice(b"}\n");
+}
+
+/// Line ends in JSON are white space between its tokens, since strings have them escaped; so they
+/// may be any other white space.
+fn on_one_line(json: &mut [u8]) {
+    let mut from = 0;
+    while let Some(found) = memchr::memchr2(b'\n', b'\r', &json[from..]) {
+        from += found;
+        json[from] = b' ';
+    }
 }
 
 /// Whether nothing has to be escaped. Without a branch for each byte, so that the compiler makes
@@ -59,6 +97,18 @@ mod tests {
             write_cursor(&mut json, cursor);
             prop_assert_eq!(json, serde_json::to_vec(&cursor).unwrap());
         }
+    }
+
+    #[test]
+    fn an_event_stands_in_one_line_as_it_was_posted() {
+        let event = b"{\n  \"n\": 12345678901234567890,\r\n  \"s\": \"a\\nb\"\n}";
+        let mut line = Vec::new();
+        write_event_line(&mut line, Cursor::new(3, 42).unwrap(), 1_793_534_400_007, event);
+        assert_eq!(
+            std::str::from_utf8(&line).unwrap(),
+            "{\"cursor\":\"3-42\",\"time\":\"2026-11-01T12:00:00.007Z\",\"event\":\
+             {   \"n\": 12345678901234567890,    \"s\": \"a\\nb\" }}\n"
+        );
     }
 
     #[test]

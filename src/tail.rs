@@ -1,6 +1,5 @@
 //! `dual-stream tail`: events as lines on standard output, straight from Kafka.
 
-mod line;
 mod options;
 mod outbox;
 mod output;

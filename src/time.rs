@@ -1,4 +1,4 @@
-//! Times as RFC 3339 writes them.
+//! Times as RFC 3339 and HTTP write them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,6 +10,12 @@ const LAST: i64 = 253_402_300_799_999;
 /// Milliseconds since 1970, in UTC. A record without a time has -1, which is shown as 1970.
 pub fn shown(millis: i64) -> Rfc3339Timestamp {
     format_rfc3339_millis(at(millis))
+}
+
+/// The same as a header has it, without the milliseconds. Never later than now, which RFC 9110
+/// forbids: producers' clocks differ.
+pub fn http_date(millis: i64) -> String {
+    httpdate::fmt_http_date(at(millis).min(SystemTime::now()))
 }
 
 fn at(millis: i64) -> SystemTime {
@@ -99,5 +105,7 @@ mod tests {
         assert_eq!(text(1_793_534_400_007), "2026-11-01T12:00:00.007Z");
         assert_eq!(text(-1), "1970-01-01T00:00:00.000Z");
         assert_eq!(text(i64::MAX), "9999-12-31T23:59:59.999Z");
+        assert_eq!(http_date(1_000), "Thu, 01 Jan 1970 00:00:01 GMT");
+        assert!(httpdate::parse_http_date(&http_date(i64::MAX)).unwrap() <= SystemTime::now());
     }
 }

@@ -74,7 +74,10 @@ fn may_use(module: &str, used: &str) -> bool {
 fn foundation_order(module: &str, used: &str) -> bool {
     matches!(
         (module, used),
-        ("settings", "channel") | ("telemetry", "settings") | ("position" | "json", "cursor") | ("json", "time")
+        ("settings", "channel")
+            | ("telemetry", "settings")
+            | ("position" | "json", "cursor")
+            | ("json", "time")
     )
 }
 

@@ -9,7 +9,6 @@ mod query;
 mod refusal;
 mod replay;
 mod room;
-mod time;
 
 pub(super) use fetch::fetch;
 pub(super) use list::list;

@@ -7,10 +7,10 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::line;
 use super::options::Options;
 use super::outbox::Outbox;
 use super::output::Output;
+use crate::json;
 use crate::kafka::{FollowError, Followed, Follower};
 use crate::position::Position;
 use crate::telemetry;
@@ -144,7 +144,9 @@ impl<'a> Pump<'a> {
             Followed::Event(event) => {
                 let cursor = event.cursor();
                 let next = cursor.offset() + 1;
-                self.outbox.push(cursor.partition(), next, |bytes| line::write(&event, bytes));
+                self.outbox.push(cursor.partition(), next, |lines| {
+                    json::write_event_line(lines, cursor, event.time(), &event.value());
+                });
                 self.read += 1;
             }
             Followed::Passed(partition, next) => self.outbox.pass(partition, next),

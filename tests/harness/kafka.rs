@@ -154,16 +154,6 @@ pub async fn configure_topic(brokers: &str, topic: &str, key: &str, value: &str)
     });
 }
 
-/// Removes the records of a partition before an offset.
-pub async fn delete_records(brokers: &str, topic: &str, partition: i32, before: i64) {
-    let mut offsets = TopicPartitionList::new();
-    offsets.add_partition_offset(topic, partition, Offset::Offset(before)).expect("an offset");
-    let results = admin(brokers).delete_records(&offsets, &AdminOptions::new()).await;
-    for element in results.expect("an answer").elements() {
-        element.error().expect("records that are gone");
-    }
-}
-
 fn admin(brokers: &str) -> AdminClient<DefaultClientContext> {
     client(brokers).create().expect("a client")
 }

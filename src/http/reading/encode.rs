@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
-use super::{refusal, time};
+use super::refusal;
 use crate::cursor::Cursor;
+use crate::json;
 use crate::position::Position;
 use crate::reader::{Found, Page, ReadError, StoredEvent};
 
@@ -75,30 +76,14 @@ fn result(out: &mut Vec<u8>, cursor: Cursor, outcome: &Outcome) {
 pub(super) fn lines(events: &[StoredEvent]) -> Vec<u8> {
     let mut out = Vec::with_capacity(room_for(events.iter()));
     for event in events {
-        out.push(b'{');
-        let begin = out.len();
-        entry(&mut out, event);
-        on_one_line(&mut out[begin..]);
-        out.extend_from_slice(b"}\n");
+        json::write_event_line(&mut out, event.cursor(), event.time(), &event.value());
     }
     out
 }
 
-/// Line ends in JSON are white space between its tokens, since strings have them escaped; so they
-/// may be any other white space.
-fn on_one_line(json: &mut [u8]) {
-    let mut from = 0;
-    while let Some(found) = memchr::memchr2(b'\n', b'\r', &json[from..]) {
-        from += found;
-        json[from] = b' ';
-    }
-}
-
 /// The members of an event in an answer, without the braces.
 fn entry(out: &mut Vec<u8>, event: &StoredEvent) {
-    let time = time::shown(event.time());
-    put(out, format_args!("\"cursor\":\"{}\",\"time\":\"{time}\",\"event\":", event.cursor()));
-    out.extend_from_slice(&event.value());
+    json::write_event(out, event.cursor(), event.time(), &event.value());
 }
 
 fn separate(out: &mut Vec<u8>, index: usize) {
@@ -123,13 +108,6 @@ fn room_for<'a>(events: impl Iterator<Item = &'a StoredEvent>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn line_ends_become_spaces() {
-        let mut json = b"{\r\n  \"a\": \"\\n\",\n\"b\":1}\n".to_vec();
-        on_one_line(&mut json);
-        assert_eq!(json, b"{    \"a\": \"\\n\", \"b\":1} ");
-    }
 
     #[test]
     fn a_page_of_nothing_says_where_to_go_on() {

@@ -14,9 +14,10 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::super::problem::{Kind, ParameterFault, Problem};
 use super::super::{App, etag};
-use super::{refusal, time};
+use super::refusal;
 use crate::cursor::{Cursor, ParseCursorError};
 use crate::reader::{Found, StoredEvent};
+use crate::time;
 
 /// An event never changes, and its cursor names no other.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");

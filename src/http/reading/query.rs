@@ -4,10 +4,10 @@ use percent_encoding::percent_decode_str;
 
 use super::super::problem::{Kind, ParameterFault, Problem};
 use super::accept::Format;
-use super::time;
 use crate::event::Source;
 use crate::position::Position;
 use crate::reader::Start;
+use crate::time;
 
 /// How many events a page has unless told otherwise, and at the most.
 const LIMIT: usize = 50;
