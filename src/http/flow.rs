@@ -1,5 +1,5 @@
 //! Answers that go on for as long as their client takes them: each piece has its time, the whole
-//! has none.
+//! has none. When the service ends, so do they, and not in order: clients go on elsewhere.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::phase::{Phase, Stop};
 use super::quiet::UnderWay;
 use super::unread::keeping;
 
@@ -24,6 +25,7 @@ type Turns = watch::Sender<u64>;
 pub(super) fn watch(
     limit: Duration,
     connection: AbortHandle,
+    stop: Stop,
     response: Response,
     under_way: Option<UnderWay>,
 ) -> Response {
@@ -34,7 +36,7 @@ pub(super) fn watch(
         }
     });
     let kept = Arc::new((turns, under_way));
-    response.map(|body| Body::new(Flow { body, kept }))
+    response.map(|body| Body::new(Flow { body, stop, kept }))
 }
 
 /// Waits until the client leaves a piece for longer than this, or the answer is gone.
@@ -53,6 +55,7 @@ async fn stalls(mut turns: watch::Receiver<u64>, limit: Duration) -> bool {
 
 struct Flow {
     body: Body,
+    stop: Stop,
     /// For as long as the last piece is not taken, too.
     kept: Arc<(Turns, Option<UnderWay>)>,
 }
@@ -65,6 +68,9 @@ impl HttpBody for Flow {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if matches!(*self.stop.borrow(), Phase::Stopping(_)) {
+            return Poll::Ready(Some(Err(axum::Error::new("the service ends"))));
+        }
         let kept = Arc::clone(&self.kept);
         // The connection asks when it has room: what it got before has been taken.
         kept.0.send_if_modified(|turn| {
@@ -102,10 +108,14 @@ mod tests {
 
     /// An answer of three pieces, and the connection that it goes over.
     fn answer() -> (Response, AbortHandle) {
+        answer_until(watch::channel(Phase::Serving).1)
+    }
+
+    fn answer_until(stop: Stop) -> (Response, AbortHandle) {
         let (cut, _) = AbortHandle::new_pair();
         let pieces = stream::iter(["a", "b", "c"].map(Ok::<_, axum::BoxError>));
         let response = Response::new(Body::from_stream(pieces));
-        (watch(SOON, cut.clone(), response, None), cut)
+        (super::watch(SOON, cut.clone(), stop, response, None), cut)
     }
 
     async fn is_cut(connection: &AbortHandle) {
@@ -133,6 +143,15 @@ mod tests {
         drop(response);
         is_cut(&connection).await;
         drop(last);
+    }
+
+    #[tokio::test]
+    async fn at_the_end_of_the_service_it_is_cut_and_has_no_end() {
+        let (tell, stop) = watch::channel(Phase::Leaving);
+        let (mut response, _) = answer_until(stop);
+        assert!(response.body_mut().frame().await.unwrap().is_ok());
+        tell.send_replace(Phase::Stopping(std::time::Instant::now()));
+        assert!(response.body_mut().frame().await.unwrap().is_err());
     }
 
     #[tokio::test]

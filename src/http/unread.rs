@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::flow;
+use super::phase::Stop;
 use super::quiet::UnderWay;
 use crate::publisher::{Admission, Permit};
 
@@ -62,11 +63,12 @@ where
 pub(super) struct Unread {
     limit: Duration,
     connection: AbortHandle,
+    stop: Stop,
 }
 
 impl Unread {
-    pub(super) fn new(write_timeout: Duration, connection: AbortHandle) -> Self {
-        Unread { limit: write_timeout * WHOLE, connection }
+    pub(super) fn new(write_timeout: Duration, connection: AbortHandle, stop: Stop) -> Self {
+        Unread { limit: write_timeout * WHOLE, connection, stop }
     }
 
     /// Watches an answer. Over HTTP/2 it is each of them: a stream whose client opens no window
@@ -78,7 +80,7 @@ impl Unread {
         under_way: Option<UnderWay>,
     ) -> Response {
         if response.extensions().get::<Flowing>().is_some() {
-            return flow::watch(self.limit, self.connection, response, under_way);
+            return flow::watch(self.limit, self.connection, self.stop, response, under_way);
         }
         let body = response.body();
         let is_large = body.size_hint().lower() > SMALL;
@@ -141,7 +143,8 @@ mod tests {
     fn answer(version: Version, bytes: usize) -> (Response, AbortHandle) {
         let (cut, _) = AbortHandle::new_pair();
         let response = Response::new(Body::from(vec![b'x'; bytes]));
-        (Unread::new(SOON, cut.clone()).watch(version, response, None), cut)
+        let stop = tokio::sync::watch::channel(crate::http::Phase::Serving).1;
+        (Unread::new(SOON, cut.clone(), stop).watch(version, response, None), cut)
     }
 
     async fn is_cut(connection: &AbortHandle) {
