@@ -39,7 +39,7 @@ const RECEIVE_MAX_RANGE_END: usize = i32::MAX as usize;
 
 /// Properties of producers and of groups, which say nothing to a consumer without one; librdkafka
 /// would warn of each. The service's own are refused in `kafka.options`.
-const NOT_FOR_CONSUMERS: [&str; 15] = [
+pub(super) const NOT_FOR_CONSUMERS: [&str; 15] = [
     "linger.ms",
     "queue.buffering.max.ms",
     "message.send.max.retries",

@@ -8,6 +8,7 @@ mod context;
 mod errors;
 mod flow;
 mod gaps;
+mod options;
 mod partitions;
 mod rebalance;
 
@@ -20,7 +21,6 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 
-use super::config;
 use super::log_record::LogRecord;
 use super::stored::StoredEvent;
 use crate::event::Source;
@@ -94,7 +94,7 @@ impl Follower {
     /// # Errors
     /// A setting that librdkafka does not take.
     pub fn new(settings: &Settings, follow: Follow) -> Result<Self, FollowError> {
-        let config = config::follower(settings, follow.group.as_deref());
+        let config = options::of(settings, follow.group.as_deref());
         let context = Context::new(settings.kafka.topic.clone(), follow.clone());
         let consumer = BaseConsumer::from_config_and_context(&config, context)
             .map_err(|error| FollowError::Refused(error.to_string()))?;
