@@ -16,6 +16,8 @@ use crate::work::Shape;
 
 /// Bytes of an event, as in the other works.
 const PAYLOAD: usize = 500;
+/// Events of a topic.
+const RECORDS: u64 = 1_000_000;
 const FLUSH: Duration = Duration::from_secs(60);
 
 /// Makes each topic when it is first asked for.
@@ -42,11 +44,9 @@ impl Archives {
         if let Some(archive) = self.made.borrow().get(&sources) {
             return Ok(archive.clone());
         }
-        // What is one line an event costs more than what is looked at and passed over.
-        let records = if sources == 1 { 200_000 } else { 1_000_000 };
         let topic = format!("bench-archive-{}-{sources}", std::process::id());
-        let archive = Archive { topic, sources, records };
-        eprintln!("bench: writing {records} events to read");
+        let archive = Archive { topic, sources, records: RECORDS };
+        eprintln!("bench: writing {RECORDS} events to read");
         topics.create_with(&archive.topic, 1)?;
         self.fill(&archive)?;
         self.made.borrow_mut().insert(sources, archive.clone());
