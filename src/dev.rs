@@ -1,5 +1,7 @@
 //! What `dual-stream dev` tells the person in front of it.
 
+use std::time::Duration;
+
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -10,6 +12,10 @@ use crate::settings::Settings;
 
 /// Notifications that may wait to be shown; beyond it the oldest are passed over.
 pub const SHOWN_AT_ONCE: usize = 32;
+
+/// How long a question for new events waits at the mock cluster, which does not end the wait when
+/// there are some.
+pub const TAIL_WAIT: Duration = Duration::from_millis(20);
 
 /// What is printed at start: where everything is, and a line to paste.
 pub fn greeting(settings: &Settings, listeners: &Listeners) -> String {

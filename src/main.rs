@@ -96,6 +96,8 @@ fn develop(mut settings: Settings) -> Result<ExitCode, String> {
     settings.kafka.create_topic = false;
     // What is set for a real cluster, TLS for one, would keep the mock out of reach.
     settings.kafka.options.clear();
+    // A question that waits there for something new is not woken by it.
+    settings.reader.tail_wait = settings.reader.tail_wait.min(dev::TAIL_WAIT);
     run_to_the_end(&logs, async {
         let listeners = Listeners::bind(&settings)?;
         let (announce, announced) = broadcast::channel(dev::SHOWN_AT_ONCE);

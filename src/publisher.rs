@@ -17,7 +17,7 @@ pub use room::Full;
 
 use crate::event::Event;
 use crate::kafka::{
-    Cluster, ClusterState, DeliveryReport, Outcome, Producer, Reason, Record, TraceContext,
+    Cluster, ClusterState, DeliveryReport, Heads, Outcome, Producer, Reason, Record, TraceContext,
 };
 use crate::metrics::{Counter, EventOutcome, Metrics, Word, seconds};
 use crate::notifier::{Notification, Notifier};
@@ -34,6 +34,7 @@ pub struct DualPublisher {
     cluster: Cluster,
     answer_timeout: Duration,
     reported: Arc<AtomicU64>,
+    heads: Arc<Heads>,
     metrics: Arc<Metrics>,
 }
 
@@ -49,8 +50,10 @@ impl DualPublisher {
     ) -> Result<Self, String> {
         show_at_zero(metrics);
         let reported = Arc::new(AtomicU64::new(0));
+        let heads = Arc::new(Heads::default());
         let acknowledger = Acknowledger {
             notifier,
+            heads: Arc::clone(&heads),
             reported: Arc::clone(&reported),
             stored: metrics.events.get_or_create(&labels(Outcome::Stored(None))).clone(),
             metrics: Arc::clone(metrics),
@@ -66,6 +69,7 @@ impl DualPublisher {
             cluster,
             answer_timeout: answer_timeout(settings),
             reported,
+            heads,
             metrics: Arc::clone(metrics),
         })
     }
@@ -113,6 +117,11 @@ impl DualPublisher {
         self.cluster.state()
     }
 
+    /// How far the log is known to have come.
+    pub fn heads(&self) -> &Arc<Heads> {
+        &self.heads
+    }
+
     /// Asks for the cluster's state no more.
     pub fn stop_watching(&self) {
         self.cluster.stop();
@@ -155,6 +164,7 @@ fn record<'a>(event: &'a Event<'_>, trace: TraceContext<'a>) -> Record<'a> {
 /// What happens at a delivery report, on the producer's thread: it must not wait.
 struct Acknowledger {
     notifier: Arc<Notifier>,
+    heads: Arc<Heads>,
     reported: Arc<AtomicU64>,
     /// Of the events' counters the one that nearly all records take, which is found once.
     stored: Counter,
@@ -168,6 +178,9 @@ impl Acknowledger {
                 self.stored.inc();
             }
             outcome => count(&self.metrics, outcome),
+        }
+        if let Outcome::Stored(Some(cursor)) = report.outcome {
+            self.heads.saw(cursor);
         }
         self.metrics.produce_duration.observe(seconds(ticket.age()));
         if let Outcome::Stored(cursor) = report.outcome

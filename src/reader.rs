@@ -5,10 +5,10 @@ mod points;
 mod pool;
 mod recent;
 mod replay;
-#[allow(dead_code, unused_imports, reason = "used by its tests")]
 mod ring;
 mod scan;
 mod stream;
+mod tail;
 mod threads;
 
 use std::fmt::Display;
@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use crate::cursor::Cursor;
 use crate::event::Source;
 pub use crate::kafka::StoredEvent;
-use crate::kafka::{self, ClusterState};
+use crate::kafka::{self, ClusterState, Heads};
 use crate::metrics::{Metrics, ScanOutcome};
 use crate::position::Position;
 use crate::settings::{self, Settings};
@@ -34,6 +34,8 @@ use replay::Replay;
 use ring::Hit;
 use scan::Scanner;
 pub use stream::ReplayStream;
+use tail::Tail;
+use threads::Threads;
 
 /// How many reads may wait for each thread of scans.
 const WAITING: usize = 32;
@@ -52,6 +54,8 @@ pub struct Reader {
 /// What all reads share.
 pub(crate) struct Shared {
     memory: Arc<Memory>,
+    heads: Arc<Heads>,
+    tail: Tail,
     points: Points,
     pool: Pool,
     streams: Arc<Semaphore>,
@@ -138,10 +142,14 @@ impl Reader {
     pub fn start(
         settings: &Settings,
         cluster: watch::Receiver<ClusterState>,
+        heads: Arc<Heads>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, String> {
+        let memory = Arc::new(Memory::new(settings.reader.memory, metrics));
         let shared = Shared {
-            memory: Arc::new(Memory::new(settings.reader.memory, metrics)),
+            tail: Tail::start(settings, &memory, cluster.clone(), metrics)?,
+            memory,
+            heads,
             points: Points::start(settings)?,
             pool: Pool::start(settings, settings.reader.scans * WAITING)?,
             streams: Arc::new(Semaphore::new(settings.reader.streams)),
@@ -196,7 +204,9 @@ impl Reader {
         let shared = &self.shared;
         let partitions = shared.partitions_of(source)?;
         let bounds = (limit, shared.settings.page_bytes);
-        let recent = Recent::begin(&shared.memory, source, &partitions, before, bounds);
+        shared.wait_for_the_tail(&partitions, before).await;
+        let known = (&*shared.memory, &*shared.heads);
+        let recent = Recent::begin(known, source, &partitions, before, bounds);
         let recent = match recent.from_memory() {
             Ok(page) => {
                 shared.metrics.reader_looked_up("recent", true);
@@ -306,6 +316,18 @@ impl Shared {
         if is_reachable { Ok(()) } else { Err(ReadError::Unavailable) }
     }
 
+    /// Whoever reads the newest events sees what was acknowledged here before: the tail is some ms
+    /// behind.
+    async fn wait_for_the_tail(&self, partitions: &[i32], before: Option<&Position>) {
+        let from_end =
+            |partition: &&i32| before.is_none_or(|position| position.offset(**partition).is_none());
+        for &partition in partitions.iter().filter(from_end) {
+            if let Some(head) = self.heads.of(partition) {
+                self.memory.reaches(partition, head).await;
+            }
+        }
+    }
+
     /// In which partitions events of a source may be.
     fn partitions_of(&self, source: &Source) -> Result<Vec<i32>, ReadError> {
         let known = self.cluster.borrow().partitions().map(|partitions| partitions.total);
@@ -360,17 +382,21 @@ impl Shared {
     }
 
     fn stop(&self) {
+        self.tail.stop();
         self.points.stop();
         self.pool.stop();
     }
 
     fn has_ended(&self) -> bool {
-        self.points.threads().have_ended() && self.pool.threads().have_ended()
+        self.threads().iter().all(|threads| threads.have_ended())
     }
 
     fn join(&self) {
-        self.points.threads().join();
-        self.pool.threads().join();
+        self.threads().iter().for_each(|threads| threads.join());
+    }
+
+    fn threads(&self) -> [&Threads; 3] {
+        [self.tail.threads(), self.points.threads(), self.pool.threads()]
     }
 }
 

@@ -97,7 +97,8 @@ impl Service {
         let publisher = DualPublisher::start(settings, Arc::clone(&notifier), &metrics)?;
         let topic = settings.kafka.topic.clone();
         let cluster = publisher.cluster().clone();
-        let reader = Reader::start(settings, cluster.clone(), &metrics)?;
+        let heads = Arc::clone(publisher.heads());
+        let reader = Reader::start(settings, cluster.clone(), heads, &metrics)?;
         let app = App {
             publisher,
             reader,

@@ -1,10 +1,12 @@
 //! What the tail has in memory, shared with those who read it.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::ring::{Hit, Ring};
 use crate::cursor::Cursor;
@@ -15,9 +17,14 @@ use crate::metrics::Metrics;
 /// How many steps of the tail are made at once, while readers wait.
 const STEPS: usize = 128;
 
+/// How long a reader waits for the tail to come to what is known to be there. It is some ms behind.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 /// The ring, and where the log begins.
 pub(super) struct Memory {
     inner: Mutex<Inner>,
+    /// How often the tail has brought something.
+    taken: watch::Sender<u64>,
     metrics: Arc<Metrics>,
 }
 
@@ -25,6 +32,8 @@ struct Inner {
     ring: Ring,
     /// The first offset that Kafka has of each partition, as last heard.
     lows: BTreeMap<i32, i64>,
+    /// The partitions whose end is in memory.
+    live: BTreeSet<i32>,
 }
 
 /// What the tail has read.
@@ -35,6 +44,19 @@ pub(super) enum Step {
     Passed { partition: i32, next: i64 },
     /// Reading has begun anew here: what was before is not connected.
     Restart { partition: i32, from: i64 },
+    /// The end was reached: what comes is new.
+    Live { partition: i32 },
+    /// It is not followed any more: what is there stays true, and is not the newest.
+    Lost { partition: i32 },
+}
+
+/// Below what the newest events are asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Before {
+    /// An offset.
+    Offset(i64),
+    /// The end, which lies behind this offset if any is known to be there.
+    End { head: Option<i64> },
 }
 
 /// The newest events of a source in a partition, as far as they are in memory.
@@ -52,8 +74,10 @@ pub(super) struct Recent {
 impl Memory {
     pub(super) fn new(max_bytes: usize, metrics: &Arc<Metrics>) -> Self {
         metrics.reader_memory_limit.set(max_bytes as i64);
-        let inner = Inner { ring: Ring::new(max_bytes), lows: BTreeMap::new() };
-        Memory { inner: Mutex::new(inner), metrics: Arc::clone(metrics) }
+        let inner =
+            Inner { ring: Ring::new(max_bytes), lows: BTreeMap::new(), live: BTreeSet::new() };
+        let taken = watch::Sender::new(0);
+        Memory { inner: Mutex::new(inner), taken, metrics: Arc::clone(metrics) }
     }
 
     /// What is at a cursor. What the log no longer has is not known here, so that it is the same
@@ -71,12 +95,19 @@ impl Memory {
         &self,
         source: &Source,
         partition: i32,
-        before: Option<i64>,
+        before: Before,
         limit: usize,
     ) -> Option<Recent> {
         let inner = self.inner.lock();
         let covered = inner.ring.covers(partition)?;
-        if before.is_some_and(|before| before > covered.end) {
+        let (is_known, before) = match before {
+            Before::Offset(before) => (before <= covered.end, Some(before)),
+            Before::End { head } => {
+                let has_head = head.is_none_or(|head| head < covered.end);
+                (has_head && inner.live.contains(&partition), None)
+            }
+        };
+        if !is_known {
             return None;
         }
         let low = inner.lows.get(&partition).copied();
@@ -88,9 +119,17 @@ impl Memory {
         Some(Recent { events, from, since, low })
     }
 
-    /// The offsets that are covered of a partition.
-    pub(super) fn covers(&self, partition: i32) -> Option<Range<i64>> {
-        self.inner.lock().ring.covers(partition)
+    /// Waits until the tail has come past an offset of a partition. Gives up after a while, or at
+    /// once where it is not followed: then the end is not in memory.
+    pub(super) async fn reaches(&self, partition: i32, offset: i64) {
+        let mut taken = self.taken.subscribe();
+        let _ = timeout(PATIENCE, taken.wait_for(|_| self.has_passed(partition, offset))).await;
+    }
+
+    fn has_passed(&self, partition: i32, offset: i64) -> bool {
+        let inner = self.inner.lock();
+        let end = inner.ring.covers(partition).map(|covered| covered.end);
+        !inner.live.contains(&partition) || end.is_some_and(|end| end > offset)
     }
 
     /// Where the log begins.
@@ -100,6 +139,9 @@ impl Memory {
 
     /// Takes what the tail has read, in its order.
     pub(super) fn take(&self, steps: &mut Vec<Step>) {
+        if steps.is_empty() {
+            return;
+        }
         let mut steps = steps.drain(..).peekable();
         while steps.peek().is_some() {
             let mut inner = self.inner.lock();
@@ -108,6 +150,7 @@ impl Memory {
             }
             self.metrics.reader_memory.set(inner.ring.bytes() as i64);
         }
+        self.taken.send_modify(|turns| *turns += 1);
     }
 }
 
@@ -116,7 +159,16 @@ impl Inner {
         match step {
             Step::Event(event) => self.ring.push(event),
             Step::Passed { partition, next } => self.ring.advance(partition, next),
-            Step::Restart { partition, from } => self.ring.restart(partition, from),
+            Step::Restart { partition, from } => {
+                self.live.remove(&partition);
+                self.ring.restart(partition, from);
+            }
+            Step::Live { partition } => {
+                self.live.insert(partition);
+            }
+            Step::Lost { partition } => {
+                self.live.remove(&partition);
+            }
         }
     }
 }

@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 
-use super::memory::Memory;
+use super::memory::{Before, Memory};
 use super::scan::{Scanner, Stretch, Trouble};
 use super::{Page, ReadError};
 use crate::cursor::Cursor;
 use crate::event::Source;
-use crate::kafka::StoredEvent;
+use crate::kafka::{Heads, StoredEvent};
 use crate::position::Position;
 
 /// How many offsets a chunk has: with fewer, the start of each read costs more than the read.
@@ -43,7 +43,7 @@ struct Lane {
 impl Recent {
     /// Begins with what is in memory.
     pub(super) fn begin(
-        memory: &Memory,
+        (memory, heads): (&Memory, &Heads),
         source: &Source,
         partitions: &[i32],
         before: Option<&Position>,
@@ -51,7 +51,11 @@ impl Recent {
     ) -> Self {
         let lane = |&partition: &i32| {
             let before = before.and_then(|position| position.offset(partition));
-            let recent = memory.recent(source, partition, before, limit);
+            let below = match before {
+                Some(before) => Before::Offset(before),
+                None => Before::End { head: heads.of(partition) },
+            };
+            let recent = memory.recent(source, partition, below, limit);
             let mut lane = Lane {
                 partition,
                 before,

@@ -142,6 +142,7 @@ impl Ring {
     }
 
     /// How many events it has.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.arrivals.len()
     }

@@ -2,8 +2,14 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by them")]
 
+mod bounds;
+mod faults;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod log;
 mod paging;
+mod partitions;
 mod points;
 mod rig;
+mod streams;
+mod tail;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use dual_stream::cursor::Cursor;
 use dual_stream::event::Source;
-use dual_stream::kafka::{Cluster, Producer};
+use dual_stream::kafka::{Cluster, Heads, Producer};
 use dual_stream::metrics::Metrics;
 use dual_stream::reader::{Found, Reader, StoredEvent};
 use dual_stream::settings::Settings;
@@ -24,6 +24,7 @@ use crate::harness::{eventually, kafka, required, unique};
 pub struct Rig {
     pub reader: Reader,
     pub metrics: Arc<Metrics>,
+    pub heads: Arc<Heads>,
     pub log: Log,
     cluster: Cluster,
     producer: Arc<Producer<()>>,
@@ -92,8 +93,17 @@ impl Log {
     pub async fn create_at(brokers: &str, partitions: i32, config: &[(&str, &str)]) -> Self {
         let topic = unique("log");
         kafka::create_topic(brokers, &topic, partitions, config).await;
-        let producer = client(brokers).set("linger.ms", "2").create().unwrap();
-        Log { brokers: brokers.to_owned(), topic, producer }
+        Self::at(brokers, &topic)
+    }
+
+    /// A topic that is there.
+    pub fn at(brokers: &str, topic: &str) -> Self {
+        let producer = client(brokers)
+            .set("linger.ms", "2")
+            .set("message.max.bytes", "4000000")
+            .create()
+            .unwrap();
+        Log { brokers: brokers.to_owned(), topic: topic.to_owned(), producer }
     }
 
     /// Writes the records, in their order, and says where they lie.
@@ -182,13 +192,16 @@ impl Builder {
     /// Starts it, whatever there is.
     pub fn start_anyhow(self) -> Rig {
         let settings = Settings::load(self.variables).unwrap();
+        let heads = Arc::new(Heads::default());
         let metrics = Arc::new(Metrics::new());
         let producer =
             Producer::<()>::new(&settings.kafka, &settings.publisher, |_, ()| {}).unwrap();
         let producer = Arc::new(producer);
         let cluster = Cluster::watch(&settings, Arc::clone(&producer)).unwrap();
-        let reader = Reader::start(&settings, cluster.state().clone(), &metrics).unwrap();
-        Rig { reader, metrics, log: self.log, cluster, producer }
+        let reader =
+            Reader::start(&settings, cluster.state().clone(), Arc::clone(&heads), &metrics)
+                .unwrap();
+        Rig { reader, metrics, heads, log: self.log, cluster, producer }
     }
 }
 
@@ -208,6 +221,22 @@ impl Rig {
             line.starts_with(&format!("dual_stream_{name}")) && line.contains(labels)
         });
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// Waits until the tail has an event, and with it what came before in its partition.
+    pub async fn has_in_memory(&self, cursor: Cursor) {
+        let hits = || self.metric("reader_lookups_total", r#"read="event",memory="hit""#);
+        eventually("the event is in memory", async || {
+            let before = hits();
+            let found = self.reader.event(cursor).await;
+            (matches!(found, Ok(Found::Event(_))) && hits() > before).then_some(())
+        })
+        .await;
+    }
+
+    /// How many records scans have looked at.
+    pub fn scanned(&self) -> f64 {
+        self.metric("reader_scanned_records_total", "")
     }
 
     pub async fn stop(self) {

@@ -1,0 +1,146 @@
+//! The broker killed and frozen, and brokers that ask who is there.
+
+use std::time::{Duration, Instant};
+
+use dual_stream::cursor::Cursor;
+use dual_stream::position::Position;
+use dual_stream::reader::{Found, ReadError, Start};
+use futures_util::future::join_all;
+
+use crate::harness::{Broker, eventually};
+use crate::rig::{Log, Record, ids, source};
+
+fn events(from: usize, count: usize) -> Vec<Record> {
+    (from..from + count).map(|n| Record::event(0, "a", &n.to_string())).collect()
+}
+
+#[tokio::test]
+async fn the_tail_goes_on_over_a_restart_of_the_broker() {
+    let mut broker = Broker::new();
+    broker.start().await;
+    let log = Log::create_at(&broker.address(), 1, &[]).await;
+    let rig = log.reader().start().await;
+    let mut cursors = log.write(&events(0, 100)).await;
+    rig.has_in_memory(cursors[99]).await;
+    for round in 1..3 {
+        if round == 1 {
+            broker.kill().await
+        } else {
+            broker.stop().await
+        }
+        // What is in memory is there without Kafka.
+        assert_eq!(rig.event(cursors[50]).await.id(), "50");
+        let page = rig.reader.recent(&source("a"), None, 10).await.unwrap();
+        assert_eq!(page.events.len(), 10);
+        broker.start().await;
+        cursors.extend(log.write(&events(round * 100, 100)).await);
+        rig.has_in_memory(cursors[round * 100 + 99]).await;
+    }
+    let hits = || rig.metric("reader_lookups_total", r#"read="event",memory="hit""#);
+    let before = hits();
+    for (n, cursor) in cursors.iter().enumerate() {
+        assert_eq!(rig.event(*cursor).await.id(), n.to_string());
+    }
+    assert_eq!(hits() - before, 300.0, "all of them are in memory");
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_frozen_broker_is_told_of_in_time_and_reading_goes_on_after_it() {
+    let mut broker = Broker::new();
+    broker.start().await;
+    let log = Log::create_at(&broker.address(), 1, &[]).await;
+    let cursors = log.write(&events(0, 1_000)).await;
+    let rig = log
+        .reader()
+        .without_memory()
+        .set("reader.timeout", "700ms")
+        .set("reader.scans", 1)
+        .start()
+        .await;
+    broker.freeze();
+    let started = Instant::now();
+    assert_eq!(rig.reader.event(cursors[0]).await, Err(ReadError::Unavailable));
+    let start = Start::After(Position::beginning());
+    let page = rig.reader.replay(&source("a"), &start, 10).await;
+    assert_eq!(page, Err(ReadError::Unavailable));
+    let page = rig.reader.recent(&source("a"), None, 10).await;
+    assert_eq!(page, Err(ReadError::Unavailable));
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    // Once it is known to be away, nobody waits.
+    eventually("the cluster is down", async || {
+        let started = Instant::now();
+        let answer = rig.reader.event(cursors[0]).await;
+        (answer == Err(ReadError::Unavailable) && started.elapsed() < Duration::from_millis(5))
+            .then_some(())
+    })
+    .await;
+    broker.thaw();
+    eventually("it is read again", async || {
+        matches!(rig.reader.event(cursors[0]).await, Ok(Found::Event(_))).then_some(())
+    })
+    .await;
+    let page = rig.reader.recent(&source("a"), None, 10).await.unwrap();
+    assert_eq!(page.events.len(), 10);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn reads_beyond_those_that_may_wait_are_refused() {
+    let mut broker = Broker::new();
+    broker.start().await;
+    let log = Log::create_at(&broker.address(), 1, &[]).await;
+    log.write(&events(0, 10)).await;
+    let rig = log.reader().without_memory().set("reader.scans", 1).start().await;
+    broker.freeze();
+    let (source, start) = (source("a"), Start::After(Position::beginning()));
+    let answers = join_all((0..50).map(|_| rig.reader.replay(&source, &start, 10))).await;
+    let busy = answers.iter().filter(|answer| **answer == Err(ReadError::Busy)).count();
+    assert!((17..=18).contains(&busy), "{busy}");
+    assert!(rig.metric("reader_scans_total", "busy") > 0.0);
+    broker.thaw();
+    eventually("it is read again", async || {
+        let page = rig.reader.replay(&source, &start, 10).await.ok()?;
+        (page.events.len() == 10).then_some(())
+    })
+    .await;
+    assert_eq!(rig.metric("reader_under_way", ""), 0.0);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn consumers_say_who_they_are_as_the_producer_does() {
+    let mut broker = Broker::for_user("reader", "s3cret");
+    broker.start().await;
+    let open = Log::create_at(&broker.back_door(), 1, &[]).await;
+    let cursors = open.write(&events(0, 10)).await;
+    let log = Log { brokers: broker.address(), ..open };
+    let rig = log
+        .reader()
+        .set("kafka.options.security_protocol", "sasl_plaintext")
+        .set("kafka.options.sasl_mechanism", "PLAIN")
+        .set("kafka.options.sasl_username", "reader")
+        .set("kafka.options.sasl_password", "s3cret")
+        // A property of producers, which consumers pass over.
+        .set("kafka.options.compression_codec", "lz4")
+        .start()
+        .await;
+    assert_eq!(rig.event(cursors[3]).await.id(), "3");
+    let page = rig.reader.recent(&source("a"), None, 3).await.unwrap();
+    assert_eq!(ids(&page.events), ["9", "8", "7"]);
+    let start = Start::After(Cursor::new(0, 6).into_iter().collect());
+    let page = rig.reader.replay(&source("a"), &start, 10).await.unwrap();
+    assert_eq!(ids(&page.events), ["7", "8", "9"]);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn without_kafka_nobody_waits() {
+    let rig = Log::at("127.0.0.1:1", "nothing").reader().start_anyhow();
+    let started = Instant::now();
+    let cursor = Cursor::new(0, 0).unwrap();
+    assert_eq!(rig.reader.event(cursor).await, Err(ReadError::Unavailable));
+    assert_eq!(rig.reader.recent(&source("a"), None, 1).await, Err(ReadError::Unavailable));
+    assert!(started.elapsed() < Duration::from_millis(500));
+    rig.stop().await;
+}
