@@ -1,5 +1,6 @@
 //! Reading back: by cursor, the recent events of a source, and replay.
 
+mod catch_up;
 mod memory;
 mod points;
 mod pool;
@@ -26,13 +27,16 @@ use crate::metrics::{Metrics, ScanOutcome};
 use crate::position::Position;
 use crate::settings::{self, Settings};
 use crate::telemetry;
+pub use catch_up::CatchUp;
 use memory::Memory;
+pub use memory::Step;
 use points::Points;
 use pool::Pool;
 use recent::Recent;
 use replay::Replay;
 use ring::Hit;
 use scan::Scanner;
+pub use scan::Stretch;
 pub use stream::ReplayStream;
 use tail::Tail;
 use threads::Threads;
@@ -44,6 +48,10 @@ const FIRST_WAVE: usize = 32;
 const MOST_OF_A_WAVE: usize = 128;
 /// How often it is looked whether the threads have ended.
 const STOP_CHECK: Duration = Duration::from_millis(5);
+
+/// Is shown what the tail has read, in its order, on the tail's thread: it must not wait. What it is
+/// shown is in memory already.
+pub type Follow = Box<dyn Fn(&[Step]) + Send>;
 
 /// Reads events back, from memory where they are recent, else from Kafka.
 #[derive(Clone)]
@@ -59,6 +67,8 @@ pub(crate) struct Shared {
     points: Points,
     pool: Pool,
     streams: Arc<Semaphore>,
+    /// Counts what followers have missed and is being read; they wait for each other.
+    catch_ups: Arc<Semaphore>,
     cluster: watch::Receiver<ClusterState>,
     /// How many partitions there were when that was last known.
     partitions: AtomicI32,
@@ -143,16 +153,18 @@ impl Reader {
         settings: &Settings,
         cluster: watch::Receiver<ClusterState>,
         heads: Arc<Heads>,
+        follow: Follow,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, String> {
         let memory = Arc::new(Memory::new(settings.reader.memory, metrics));
         let shared = Shared {
-            tail: Tail::start(settings, &memory, cluster.clone(), metrics)?,
+            tail: Tail::start(settings, &memory, cluster.clone(), follow, metrics)?,
             memory,
             heads,
             points: Points::start(settings)?,
             pool: Pool::start(settings, settings.reader.scans * WAITING)?,
             streams: Arc::new(Semaphore::new(settings.reader.streams)),
+            catch_ups: Arc::new(Semaphore::new(settings.reader.streams)),
             cluster,
             partitions: AtomicI32::new(0),
             past_counts: settings.kafka.partition_counts.clone(),
@@ -330,13 +342,19 @@ impl Shared {
 
     /// In which partitions events of a source may be.
     fn partitions_of(&self, source: &Source) -> Result<Vec<i32>, ReadError> {
+        let count = self.partitions()?;
+        Ok(kafka::partitions_of(source.id().as_bytes(), count, &self.past_counts))
+    }
+
+    /// How many partitions there are, or were when that was last known.
+    fn partitions(&self) -> Result<i32, ReadError> {
         let known = self.cluster.borrow().partitions().map(|partitions| partitions.total);
         if let Some(count) = known.and_then(|count| i32::try_from(count).ok()) {
             self.partitions.store(count, Ordering::Relaxed);
         }
         match self.partitions.load(Ordering::Relaxed) {
             0 => Err(ReadError::Unavailable),
-            count => Ok(kafka::partitions_of(source.id().as_bytes(), count, &self.past_counts)),
+            count => Ok(count),
         }
     }
 
@@ -382,6 +400,7 @@ impl Shared {
     }
 
     fn stop(&self) {
+        self.catch_ups.close();
         self.tail.stop();
         self.points.stop();
         self.pool.stop();

@@ -98,7 +98,7 @@ impl Service {
         let topic = settings.kafka.topic.clone();
         let cluster = publisher.cluster().clone();
         let heads = Arc::clone(publisher.heads());
-        let reader = Reader::start(settings, cluster.clone(), heads, &metrics)?;
+        let reader = Reader::start(settings, cluster.clone(), heads, Box::new(|_| ()), &metrics)?;
         let app = App {
             publisher,
             reader,

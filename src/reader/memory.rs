@@ -9,8 +9,9 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::ring::{Hit, Ring};
+use super::scan::Stretch;
 use crate::cursor::Cursor;
-use crate::event::Source;
+use crate::event::{Selection, Source};
 use crate::kafka::StoredEvent;
 use crate::metrics::Metrics;
 
@@ -37,17 +38,33 @@ struct Inner {
 }
 
 /// What the tail has read.
-pub(super) enum Step {
+pub enum Step {
     /// An event.
     Event(StoredEvent),
     /// Something else, or nothing: the partition has come to this offset, itself excluded.
-    Passed { partition: i32, next: i64 },
+    Passed {
+        /// The partition.
+        partition: i32,
+        /// What comes next.
+        next: i64,
+    },
     /// Reading has begun anew here: what was before is not connected.
-    Restart { partition: i32, from: i64 },
+    Restart {
+        /// The partition.
+        partition: i32,
+        /// The offset.
+        from: i64,
+    },
     /// The end was reached: what comes is new.
-    Live { partition: i32 },
+    Live {
+        /// The partition.
+        partition: i32,
+    },
     /// It is not followed any more: what is there stays true, and is not the newest.
-    Lost { partition: i32 },
+    Lost {
+        /// The partition.
+        partition: i32,
+    },
 }
 
 /// Below what the newest events are asked for.
@@ -119,6 +136,33 @@ impl Memory {
         Some(Recent { events, from, since, low })
     }
 
+    /// The events of a selection in these stretches, oldest first of each. None when not all of them
+    /// are in memory, or they have more bytes than that.
+    pub(super) fn between(
+        &self,
+        selection: &Selection,
+        stretches: &[Stretch],
+        max_bytes: usize,
+    ) -> Option<Vec<StoredEvent>> {
+        let inner = self.inner.lock();
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        for stretch in stretches {
+            let low = inner.lows.get(&stretch.partition);
+            if low.is_some_and(|low| stretch.from < *low) {
+                return None;
+            }
+            let range = stretch.from..stretch.to;
+            for event in inner.ring.between(stretch.partition, range, selection)? {
+                bytes += event.len();
+                if bytes > max_bytes {
+                    return None;
+                }
+                events.push(event.clone());
+            }
+        }
+        Some(events)
+    }
+
     /// Waits until the tail has come past an offset of a partition. Gives up after a while, or at
     /// once where it is not followed: then the end is not in memory.
     pub(super) async fn reaches(&self, partition: i32, offset: i64) {
@@ -138,16 +182,13 @@ impl Memory {
     }
 
     /// Takes what the tail has read, in its order.
-    pub(super) fn take(&self, steps: &mut Vec<Step>) {
+    pub(super) fn take(&self, steps: &[Step]) {
         if steps.is_empty() {
             return;
         }
-        let mut steps = steps.drain(..).peekable();
-        while steps.peek().is_some() {
+        for steps in steps.chunks(STEPS) {
             let mut inner = self.inner.lock();
-            for step in steps.by_ref().take(STEPS) {
-                inner.step(step);
-            }
+            steps.iter().for_each(|step| inner.step(step));
             self.metrics.reader_memory.set(inner.ring.bytes() as i64);
         }
         self.taken.send_modify(|turns| *turns += 1);
@@ -155,9 +196,9 @@ impl Memory {
 }
 
 impl Inner {
-    fn step(&mut self, step: Step) {
-        match step {
-            Step::Event(event) => self.ring.push(event),
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Event(ref event) => self.ring.push(event.clone()),
             Step::Passed { partition, next } => self.ring.advance(partition, next),
             Step::Restart { partition, from } => {
                 self.live.remove(&partition);

@@ -7,7 +7,7 @@ use super::ReadError;
 use super::scan::{Enough, Scanner, Spent, Stretch, Trouble};
 use super::{Page, Start};
 use crate::cursor::Cursor;
-use crate::event::Source;
+use crate::event::{Selection, Source};
 use crate::kafka::StoredEvent;
 use crate::position::Position;
 
@@ -18,7 +18,7 @@ const KEPT_BYTES: usize = 128 * 1024;
 
 /// A replay on its way.
 pub(super) struct Replay {
-    source: Source,
+    selection: Selection,
     lanes: Vec<Lane>,
     /// What the answer's position says of partitions in which the source is not.
     others: Position,
@@ -53,7 +53,8 @@ impl Replay {
             Start::After(position) => position.clone(),
             Start::Time(_) => Position::beginning(),
         };
-        let mut replay = Replay { source: source.clone(), lanes: Vec::new(), others };
+        let mut replay =
+            Replay { selection: Selection::of(source.clone()), lanes: Vec::new(), others };
         let mut cut = None;
         for (partition, from) in starts {
             let bounds = scanner.bounds(partition)?;
@@ -81,6 +82,22 @@ impl Replay {
             Some(()) => Err(ReadError::Removed { earliest: replay.position() }),
             None => Ok(replay),
         }
+    }
+
+    /// One whose stretches are known. When nothing of them was seen before, a partition may begin later
+    /// than its stretch does, and nothing is missing.
+    pub(super) fn between(selection: Selection, stretches: &[Stretch], is_fresh: bool) -> Self {
+        let lane = |stretch: &Stretch| Lane {
+            partition: stretch.partition,
+            next: stretch.from,
+            end: stretch.to,
+            is_fresh,
+            is_done: stretch.from >= stretch.to,
+            time: i64::MIN,
+            found: VecDeque::new(),
+        };
+        let lanes = stretches.iter().map(lane).collect();
+        Replay { selection, lanes, others: Position::beginning() }
     }
 
     /// The next so many events, within the scanner's bounds.
@@ -132,7 +149,7 @@ impl Replay {
             self.lanes.iter_mut().filter(|lane| !lane.is_done).min_by_key(|lane| lane.time);
         let Some(lane) = behind else { return Ok(()) };
         let enough = Enough { events: want, event_bytes: KEPT_BYTES, looked_at: TURN };
-        match lane.read(scanner, &self.source, enough) {
+        match lane.read(scanner, &self.selection, enough) {
             Ok(()) => Ok(()),
             Err(Trouble::Unavailable(error)) => Err(error),
             Err(Trouble::Cut { low }) if lane.is_fresh => {
@@ -221,11 +238,11 @@ impl Lane {
     fn read(
         &mut self,
         scanner: &mut Scanner<'_>,
-        source: &Source,
+        selection: &Selection,
         enough: Enough,
     ) -> Result<(), Trouble> {
         let stretch = Stretch { partition: self.partition, from: self.next, to: self.end };
-        let (events, progress) = scanner.events(stretch, source, enough)?;
+        let (events, progress) = scanner.events(stretch, selection, enough)?;
         let time = self.time.max(progress.time.unwrap_or(i64::MIN));
         for event in events {
             let latest = self.found.back().map_or(self.time, |(latest, _)| *latest);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::Follow;
 use super::memory::{Memory, Step};
 use super::threads::Threads;
 use crate::kafka::{ClusterState, Feed, Fetch, From, Item, LogConsumer};
@@ -42,6 +43,7 @@ impl Tail {
         settings: &Settings,
         memory: &Arc<Memory>,
         cluster: watch::Receiver<ClusterState>,
+        follow: Follow,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, String> {
         let fetch = Fetch::Tail { wait: settings.reader.tail_wait };
@@ -62,6 +64,7 @@ impl Tail {
                 settings: &reader,
                 memory: &memory,
                 cluster,
+                follow,
                 metrics: &metrics,
                 places: BTreeMap::new(),
                 steps: Vec::new(),
@@ -90,6 +93,7 @@ struct Follower<'c> {
     settings: &'c settings::Reader,
     memory: &'c Memory,
     cluster: watch::Receiver<ClusterState>,
+    follow: Follow,
     metrics: &'c Metrics,
     places: BTreeMap<i32, Place>,
     /// What has been read and is not in memory yet.
@@ -107,7 +111,9 @@ impl Follower<'_> {
             self.consumer.serve();
         }
         let starts = self.read();
-        self.memory.take(&mut self.steps);
+        self.memory.take(&self.steps);
+        (self.follow)(&self.steps);
+        self.steps.clear();
         starts.into_iter().for_each(|(partition, from)| self.start(partition, from));
     }
 
