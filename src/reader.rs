@@ -14,7 +14,6 @@ mod threads;
 
 use std::fmt::Display;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -70,8 +69,6 @@ pub(crate) struct Shared {
     /// Counts what followers have missed and is being read; they wait for each other.
     catch_ups: Arc<Semaphore>,
     cluster: watch::Receiver<ClusterState>,
-    /// How many partitions there were when that was last known.
-    partitions: AtomicI32,
     past_counts: Vec<i32>,
     settings: settings::Reader,
     metrics: Arc<Metrics>,
@@ -104,7 +101,7 @@ pub enum Found {
 pub enum ReadError {
     /// Kafka did not answer, or not in time.
     Unavailable,
-    /// As many reads are under way as are allowed.
+    /// As many reads are under way as are allowed, or it has waited too long for its turn.
     Busy,
     /// The next event alone is larger than an answer may be.
     AnswerFull,
@@ -166,7 +163,6 @@ impl Reader {
             streams: Arc::new(Semaphore::new(settings.reader.streams)),
             catch_ups: Arc::new(Semaphore::new(settings.reader.streams)),
             cluster,
-            partitions: AtomicI32::new(0),
             past_counts: settings.kafka.partition_counts.clone(),
             settings: settings.reader.clone(),
             metrics: Arc::clone(metrics),
@@ -349,13 +345,9 @@ impl Shared {
     /// How many partitions there are, or were when that was last known.
     fn partitions(&self) -> Result<i32, ReadError> {
         let known = self.cluster.borrow().partitions().map(|partitions| partitions.total);
-        if let Some(count) = known.and_then(|count| i32::try_from(count).ok()) {
-            self.partitions.store(count, Ordering::Relaxed);
-        }
-        match self.partitions.load(Ordering::Relaxed) {
-            0 => Err(ReadError::Unavailable),
-            count => Ok(count),
-        }
+        // Without Kafka, what is in memory is still there.
+        let known = known.and_then(|count| i32::try_from(count).ok()).or(self.memory.partitions());
+        known.ok_or(ReadError::Unavailable)
     }
 
     /// Has something read by one of the threads of scans.
@@ -366,10 +358,15 @@ impl Shared {
         self.reachable()?;
         let _under_way = UnderWay::new(&self.metrics, 1);
         let (reply, answer) = oneshot::channel();
-        let shared = Arc::clone(self);
+        let (shared, asked) = (Arc::clone(self), Instant::now());
         let job = move |consumer: &kafka::LogConsumer| {
             let is_gone = || reply.is_closed() || shared.pool.is_stopped();
             if is_gone() {
+                return;
+            }
+            // What waited behind reads of a Kafka that does not answer would only wait once more.
+            if asked.elapsed() >= shared.settings.timeout {
+                let _ = reply.send(Err(shared.refuse()));
                 return;
             }
             let mut scanner = Scanner::new(consumer, &shared.settings, &is_gone);

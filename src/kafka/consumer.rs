@@ -1,5 +1,6 @@
 //! A client that reads the topic, by partition and offset.
 
+use std::cell::Cell;
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
@@ -45,6 +46,8 @@ pub struct LogConsumer {
     topic: Topic,
     client: BaseConsumer<Context>,
     name: String,
+    /// How many partitions it has heard of: of others librdkafka says that they are not there.
+    heard_of: Cell<i32>,
 }
 
 impl LogConsumer {
@@ -60,7 +63,7 @@ impl LogConsumer {
         // SAFETY: the client is alive, and is dropped after the topic.
         let topic = unsafe { Topic::new(client.client().native_ptr(), &name) }
             .map_err(|code| format!("cannot make the Kafka consumer: {code}"))?;
-        Ok(LogConsumer { topic, client, name })
+        Ok(LogConsumer { topic, client, name, heard_of: Cell::new(0) })
     }
 
     /// How many partitions the topic has, asked anew. Blocks.
@@ -74,7 +77,11 @@ impl LogConsumer {
             return Err(Unavailable("the cluster says nothing of the topic".to_owned()));
         };
         match topic.error() {
-            None => Ok(i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX)),
+            None => {
+                let count = i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX);
+                self.heard_of.set(count);
+                Ok(count)
+            }
             Some(error) => Err(Unavailable(RDKafkaErrorCode::from(error).to_string())),
         }
     }
@@ -84,6 +91,9 @@ impl LogConsumer {
     /// # Errors
     /// No answer in time.
     pub fn bounds(&self, partition: i32, limit: Duration) -> Result<Range<i64>, Unavailable> {
+        if partition >= self.heard_of.get() {
+            self.partitions(limit)?;
+        }
         let (low, high) = self.client.fetch_watermarks(&self.name, partition, limit)?;
         Ok(low..high)
     }

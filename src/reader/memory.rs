@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -26,6 +27,8 @@ pub(super) struct Memory {
     inner: Mutex<Inner>,
     /// How often the tail has brought something.
     taken: watch::Sender<u64>,
+    /// How many partitions the topic has, as last heard.
+    partitions: AtomicI32,
     metrics: Arc<Metrics>,
 }
 
@@ -94,7 +97,8 @@ impl Memory {
         let inner =
             Inner { ring: Ring::new(max_bytes), lows: BTreeMap::new(), live: BTreeSet::new() };
         let taken = watch::Sender::new(0);
-        Memory { inner: Mutex::new(inner), taken, metrics: Arc::clone(metrics) }
+        let partitions = AtomicI32::new(0);
+        Memory { inner: Mutex::new(inner), taken, partitions, metrics: Arc::clone(metrics) }
     }
 
     /// What is at a cursor. What the log no longer has is not known here, so that it is the same
@@ -174,6 +178,16 @@ impl Memory {
         let inner = self.inner.lock();
         let end = inner.ring.covers(partition).map(|covered| covered.end);
         !inner.live.contains(&partition) || end.is_some_and(|end| end > offset)
+    }
+
+    /// How many partitions there are.
+    pub(super) fn has_partitions(&self, count: i32) {
+        self.partitions.store(count, Ordering::Relaxed);
+    }
+
+    /// How many partitions there are, as last heard. None before the first time.
+    pub(super) fn partitions(&self) -> Option<i32> {
+        Some(self.partitions.load(Ordering::Relaxed)).filter(|count| *count > 0)
     }
 
     /// Where the log begins.

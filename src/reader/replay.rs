@@ -148,7 +148,10 @@ impl Replay {
         let behind =
             self.lanes.iter_mut().filter(|lane| !lane.is_done).min_by_key(|lane| lane.time);
         let Some(lane) = behind else { return Ok(()) };
-        let enough = Enough { events: want, event_bytes: KEPT_BYTES, looked_at: TURN };
+        let left = scanner.left();
+        let looked_at =
+            Spent { records: TURN.records.min(left.records), bytes: TURN.bytes.min(left.bytes) };
+        let enough = Enough { events: want, event_bytes: KEPT_BYTES, looked_at };
         match lane.read(scanner, &self.selection, enough) {
             Ok(()) => Ok(()),
             Err(Trouble::Unavailable(error)) => Err(error),

@@ -23,6 +23,7 @@ pub(super) struct Scanner<'c> {
     settings: &'c settings::Reader,
     started: Instant,
     pub(super) spent: Spent,
+    is_bounded: bool,
     /// Whether nobody waits for the answer any more.
     is_gone: &'c dyn Fn() -> bool,
 }
@@ -101,15 +102,33 @@ impl<'c> Scanner<'c> {
         is_gone: &'c dyn Fn() -> bool,
     ) -> Self {
         let (started, spent) = (Instant::now(), Spent::default());
-        Scanner { consumer, open: None, settings, started, spent, is_gone }
+        Scanner { consumer, open: None, settings, started, spent, is_bounded: true, is_gone }
+    }
+
+    /// Without bounds: for what is taken piece by piece.
+    pub(super) fn unbounded(mut self) -> Self {
+        self.is_bounded = false;
+        self
     }
 
     /// Whether the answer has to be given with what there is.
     pub(super) fn is_exhausted(&self) -> bool {
+        let left = self.left();
+        left.records == 0
+            || left.bytes == 0
+            || (self.is_bounded && self.started.elapsed() >= self.settings.scan_time)
+    }
+
+    /// What may still be looked at.
+    pub(super) fn left(&self) -> Spent {
+        if !self.is_bounded {
+            return Spent { records: usize::MAX, bytes: usize::MAX };
+        }
         let Scanner { settings, spent, .. } = self;
-        spent.records >= settings.scan_records
-            || spent.bytes >= settings.scan_bytes
-            || self.started.elapsed() >= settings.scan_time
+        Spent {
+            records: settings.scan_records.saturating_sub(spent.records),
+            bytes: settings.scan_bytes.saturating_sub(spent.bytes),
+        }
     }
 
     /// Whether nobody waits for the answer any more.

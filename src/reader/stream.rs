@@ -88,7 +88,7 @@ impl ReplayStream {
         let runtime = Handle::current();
         self.shared.pool.stream(Box::new(move |consumer| {
             let is_gone = || sender.is_closed() || shared.pool.is_stopped();
-            let mut scanner = Scanner::new(consumer, &shared.settings, &is_gone);
+            let mut scanner = Scanner::new(consumer, &shared.settings, &is_gone).unbounded();
             let turn = take_turn(&shared, &mut scanner, replay, &sender, &runtime);
             shared.count_scan(&scanner, turn.as_ref().map(|_| true));
             let _ = ended.send(turn);

@@ -110,7 +110,8 @@ impl Follower<'_> {
             self.measure();
             self.consumer.serve();
         }
-        let starts = self.read();
+        let mut starts = self.read();
+        starts.extend(self.arrivals());
         self.memory.take(&self.steps);
         (self.follow)(&self.steps);
         self.steps.clear();
@@ -120,6 +121,7 @@ impl Follower<'_> {
     fn find_partitions(&mut self) {
         let Some(partitions) = self.cluster.borrow().partitions() else { return };
         let count = i32::try_from(partitions.total).unwrap_or(i32::MAX);
+        self.memory.has_partitions(count);
         if self.places.len() >= partitions.total {
             return;
         }
@@ -150,8 +152,8 @@ impl Follower<'_> {
     /// Reads on, and says which partitions have to be started anew, and from where.
     fn read(&mut self) -> Vec<(i32, From)> {
         let mut starts = Vec::new();
+        let warm = self.warm();
         let (places, steps) = (&mut self.places, &mut self.steps);
-        let warm = self.settings.warm.min(self.settings.memory / places.len().max(1));
         let wait = if places.is_empty() { Duration::from_millis(20) } else { TURN };
         self.feed.take(wait, |item| match item {
             Item::Record(record) => {
@@ -181,6 +183,25 @@ impl Follower<'_> {
             }
         });
         starts
+    }
+
+    /// Notices ends that were reached by what the last answer said of them. Kafka itself says so
+    /// only after it has waited for something new.
+    fn arrivals(&mut self) -> Vec<(i32, From)> {
+        let warm = self.warm();
+        let (places, steps, consumer) = (&mut self.places, &mut self.steps, self.consumer);
+        let arrived = places.iter_mut().filter_map(|(&partition, place)| {
+            let next = place.next().filter(|_| place.is_catching_up())?;
+            let is_there = consumer.last_bounds(partition).is_some_and(|b| b.end <= next);
+            let from = if is_there { place.end(partition, next, warm, steps) } else { None };
+            from.map(|from| (partition, from))
+        });
+        arrived.collect()
+    }
+
+    /// How much of each partition is read at the start.
+    fn warm(&self) -> usize {
+        self.settings.warm.min(self.settings.memory / self.places.len().max(1))
     }
 
     /// Where the log begins, which readers have to know, and how far there is to go.

@@ -22,6 +22,7 @@ async fn the_tail_goes_on_over_a_restart_of_the_broker() {
     let rig = log.reader().start().await;
     let mut cursors = log.write(&events(0, 100)).await;
     rig.has_in_memory(cursors[99]).await;
+    rig.has_end_in_memory(&source("a")).await;
     for round in 1..3 {
         if round == 1 {
             broker.kill().await
@@ -94,9 +95,11 @@ async fn reads_beyond_those_that_may_wait_are_refused() {
     let rig = log.reader().without_memory().set("reader.scans", 1).start().await;
     broker.freeze();
     let (source, start) = (source("a"), Start::After(Position::beginning()));
+    let started = Instant::now();
     let answers = join_all((0..50).map(|_| rig.reader.replay(&source, &start, 10))).await;
     let busy = answers.iter().filter(|answer| **answer == Err(ReadError::Busy)).count();
-    assert!((17..=18).contains(&busy), "{busy}");
+    assert!(busy >= 17, "{busy}");
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     assert!(rig.metric("reader_scans_total", "busy") > 0.0);
     broker.thaw();
     eventually("it is read again", async || {
@@ -114,7 +117,7 @@ async fn consumers_say_who_they_are_as_the_producer_does() {
     broker.start().await;
     let open = Log::create_at(&broker.back_door(), 1, &[]).await;
     let cursors = open.write(&events(0, 10)).await;
-    let log = Log { brokers: broker.address(), ..open };
+    let log = Log::at(&broker.address(), &open.topic);
     let rig = log
         .reader()
         .set("kafka.options.security_protocol", "sasl_plaintext")

@@ -199,7 +199,7 @@ impl Builder {
         let producer = Arc::new(producer);
         let cluster = Cluster::watch(&settings, Arc::clone(&producer)).unwrap();
         let reader =
-            Reader::start(&settings, cluster.state().clone(), Arc::clone(&heads), &metrics)
+            Reader::start(&settings, cluster.state().clone(), Arc::clone(&heads), Box::new(|_| ()), &metrics)
                 .unwrap();
         Rig { reader, metrics, heads, log: self.log, cluster, producer }
     }
@@ -230,6 +230,18 @@ impl Rig {
             let before = hits();
             let found = self.reader.event(cursor).await;
             (matches!(found, Ok(Found::Event(_))) && hits() > before).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the newest events of a source come from memory, which then has the end of the
+    /// partitions.
+    pub async fn has_end_in_memory(&self, source: &Source) {
+        let hits = || self.metric("reader_lookups_total", r#"read="recent",memory="hit""#);
+        eventually("the end is in memory", async || {
+            let before = hits();
+            let page = self.reader.recent(source, None, 1).await;
+            (page.is_ok() && hits() > before).then_some(())
         })
         .await;
     }

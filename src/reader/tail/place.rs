@@ -46,6 +46,11 @@ impl Place {
         matches!(self.phase, Phase::Closed(pause) if pause.is_none_or(|until| until <= now))
     }
 
+    /// Whether it is on its way to the end for the first time.
+    pub(super) fn is_catching_up(&self) -> bool {
+        matches!(self.phase, Phase::Sampling | Phase::Warming)
+    }
+
     /// What comes next, if that is known.
     pub(super) fn next(&self) -> Option<i64> {
         self.next
