@@ -39,6 +39,7 @@ pub use routes::{ADMIN as ADMIN_ROUTES, API as API_ROUTES, Route};
 pub use server::Server;
 
 use crate::event;
+use crate::live::Hub;
 use crate::metrics::{self, Metrics};
 use crate::publisher::{Admission, DualPublisher};
 use crate::reader::Reader;
@@ -51,6 +52,8 @@ pub struct App {
     pub admission: Admission,
     /// Reads events back.
     pub reader: Reader,
+    /// Hands on what the tail brings.
+    pub live: Hub,
     /// The bytes of what was read that may be left unread.
     pub answers: Room,
     /// The most cursors that are fetched at once.

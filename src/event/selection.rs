@@ -24,9 +24,12 @@ impl Selection {
         Selection { sources: vec![source], ..Selection::default() }
     }
 
-    /// Adds a source.
+    /// Adds a source, unless all of its type are meant already.
     #[must_use]
     pub fn and(mut self, source: Source) -> Self {
+        if self.source_types.iter().any(|known| known == source.kind()) {
+            return self;
+        }
         let place = |known: &Source| (known.id(), known.kind()).cmp(&(source.id(), source.kind()));
         if let Err(index) = self.sources.binary_search_by(place) {
             self.sources.insert(index, source);
@@ -42,6 +45,7 @@ impl Selection {
         let any = Source::new(source_type, "any")?;
         if !self.source_types.iter().any(|known| known == any.kind()) {
             self.source_types.push(any.kind().to_owned());
+            self.sources.retain(|source| source.kind() != any.kind());
         }
         Ok(self)
     }
@@ -130,5 +134,7 @@ mod tests {
         assert!(some.takes("user", "anyone", "t") && some.takes("repo", "b", "t"));
         assert!(!some.takes("repo", "c", "t") && some.may_have(b"c"));
         assert!(Selection::everything().and_all_of("a:b").is_err());
+        let whole = some.and(source("user", "anyone")).and_all_of("repo").unwrap();
+        assert_eq!((whole.sources().len(), whole.source_types().len()), (0, 2));
     }
 }

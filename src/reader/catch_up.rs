@@ -45,8 +45,16 @@ impl Reader {
         self.shared.partitions()
     }
 
-    /// The events of a selection in these stretches, one a partition. `is_fresh` says that nothing
-    /// was seen before: then it is no loss when a partition begins later than its stretch.
+    /// Where a partition ends now.
+    ///
+    /// # Errors
+    /// Kafka does not say.
+    pub async fn end(&self, partition: i32) -> Result<i64, ReadError> {
+        self.shared.scan(move |scanner, _| scanner.bounds(partition).map(|bounds| bounds.end)).await
+    }
+
+    /// The events of a selection in these stretches, one a partition. Of the partitions in `fresh`
+    /// nothing was seen before: it is no loss when one begins later than its stretch.
     ///
     /// Waits for its turn: so many are read at a time as there are streamed replays.
     ///
@@ -56,7 +64,7 @@ impl Reader {
         &self,
         selection: &Selection,
         mut stretches: Vec<Stretch>,
-        is_fresh: bool,
+        fresh: &[i32],
     ) -> Result<CatchUp, ReadError> {
         let shared = &self.shared;
         shared.keep_possible(selection, &mut stretches)?;
@@ -66,7 +74,7 @@ impl Reader {
         let permit = Arc::clone(&shared.catch_ups).acquire_owned().await;
         let permit = permit.map_err(|_| ReadError::Unavailable)?;
         shared.reachable()?;
-        let replay = Replay::between(selection.clone(), &stretches, is_fresh);
+        let replay = Replay::between(selection.clone(), &stretches, fresh);
         let stream = ReplayStream::new(Arc::clone(shared), replay, permit);
         Ok(CatchUp(Way::Kafka(Box::new(stream))))
     }

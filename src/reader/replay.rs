@@ -84,14 +84,14 @@ impl Replay {
         }
     }
 
-    /// One whose stretches are known. When nothing of them was seen before, a partition may begin later
-    /// than its stretch does, and nothing is missing.
-    pub(super) fn between(selection: Selection, stretches: &[Stretch], is_fresh: bool) -> Self {
+    /// One whose stretches are known. Of those in `fresh` nothing was seen before: they may begin
+    /// later than that, and nothing is missing.
+    pub(super) fn between(selection: Selection, stretches: &[Stretch], fresh: &[i32]) -> Self {
         let lane = |stretch: &Stretch| Lane {
             partition: stretch.partition,
             next: stretch.from,
             end: stretch.to,
-            is_fresh,
+            is_fresh: fresh.contains(&stretch.partition),
             is_done: stretch.from >= stretch.to,
             time: i64::MIN,
             found: VecDeque::new(),
@@ -137,6 +137,12 @@ impl Replay {
     /// Whether everything was read and is on its way.
     pub(super) fn is_over(&self) -> bool {
         self.lanes.iter().all(|lane| lane.is_done && lane.found.is_empty())
+    }
+
+    /// Whether a partition ended before it should have, as one does for a moment whose new leader
+    /// does not know yet how far its followers have come.
+    pub(super) fn is_short(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.is_done && lane.next < lane.end)
     }
 
     /// Reads on in the partition that is furthest behind. `want` events are enough.

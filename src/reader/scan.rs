@@ -42,7 +42,7 @@ pub(super) struct Spent {
 }
 
 /// Offsets of a partition.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
     /// The partition.
     pub partition: i32,
