@@ -21,6 +21,13 @@
 //!
 //! The request may be gone by step 5: nothing after step 4 depends on it.
 //!
+//! # The way back
+//!
+//! The [`reader::Reader`] answers what is at a [`cursor::Cursor`], the recent events of an
+//! [`event::Source`], and everything behind a [`position::Position`]. A tail follows the log into
+//! memory, so that what is recent costs no read; the rest comes from a [`kafka::LogConsumer`] on a
+//! thread of the reader's own, within bounds that the answer tells of.
+//!
 //! [`service::run`] puts the parts together and takes them apart again in order.
 
 pub mod channel;

@@ -14,6 +14,7 @@ mod harness;
 mod journal;
 mod oracle;
 mod proxy;
+mod readers;
 mod report;
 mod run;
 mod scenarios;
@@ -29,7 +30,7 @@ use libtest_mimic::{Arguments, Trial};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use report::Row;
-use scenarios::{broker, clients, cluster, errors, limits, network, redis, service, soak};
+use scenarios::{broker, clients, cluster, errors, limits, network, reading, redis, service, soak};
 
 /// Whether a scenario belongs to the short form.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,8 @@ fn all() -> Vec<(Form, &'static str, Scenario)> {
         Full "topic deleted and made again" limits::topic_deleted;
         Short "partitions added" limits::partitions_added;
         Full "right to write revoked" limits::rights_revoked;
+        Short "broker killed while events are read" reading::broker_killed;
+        Short "broker frozen while events are read" reading::broker_frozen;
         Short "Redis killed and started again" redis::killed;
         Full "Redis frozen" redis::frozen;
         Full "Redis paused" redis::paused;

@@ -29,15 +29,17 @@ pub mod name {
     pub const BATCH_100: &str = "batch-100";
     pub const BATCH_100_OFF: &str = "batch-100-redis-off";
     pub const BATCH_100_FROZEN: &str = "batch-100-redis-frozen";
+    pub const BATCH_100_FOLLOWED: &str = "batch-100-reading-tail-on";
     pub const BATCH_100_FORGETFUL: &str = "batch-100-reading-tail-off";
+    pub const SINGLE_64_FOLLOWED: &str = "single-64-reading-tail-on";
     pub const SINGLE_64_FORGETFUL: &str = "single-64-reading-tail-off";
     pub const READ_RECENT: &str = "reading-recent-50-memory";
     pub const READ_REPLAY: &str = "reading-replay-1-of-1000";
 }
 use name::{
-    BATCH_100, BATCH_100_FORGETFUL, BATCH_100_FROZEN, BATCH_100_OFF, READ_RECENT, READ_REPLAY,
-    SINGLE_1, SINGLE_64, SINGLE_64_COMMON, SINGLE_64_FORGETFUL, SINGLE_64_FROZEN, SINGLE_64_HALF,
-    SINGLE_1000,
+    BATCH_100, BATCH_100_FOLLOWED, BATCH_100_FORGETFUL, BATCH_100_FROZEN, BATCH_100_OFF,
+    READ_RECENT, READ_REPLAY, SINGLE_1, SINGLE_64, SINGLE_64_COMMON, SINGLE_64_FOLLOWED,
+    SINGLE_64_FORGETFUL, SINGLE_64_FROZEN, SINGLE_64_HALF, SINGLE_1000,
 };
 
 /// Some minutes: what the ratios need.
@@ -77,9 +79,9 @@ fn reading() -> Vec<Entry> {
         read("reading-recent-50-kafka", 1, Reading::Recent { from: Kafka }),
         replay(READ_REPLAY, 1000),
         replay("reading-replay-all", 1),
-        entry(Work::batches("batch-100-reading-tail-on", 100), [Service]),
+        entry(Work::batches(BATCH_100_FOLLOWED, 100), [Service]),
         entry(Work::batches(BATCH_100_FORGETFUL, 100).without_memory(), [Service]),
-        entry(Work::single("single-64-reading-tail-on", 64), [Service]),
+        entry(Work::single(SINGLE_64_FOLLOWED, 64), [Service]),
         entry(Work::single(SINGLE_64_FORGETFUL, 64).without_memory(), [Service]),
     ]
 }
@@ -122,6 +124,7 @@ pub fn full() -> Vec<Entry> {
         entry(half_rate(), [Service, GoTuned, Node, Naive]),
         entry(Work::batches("batch-100-half-rate", 100).paced(Loop::OpenAtShare(HALF)), [Service]),
     ]);
+    entries.extend(reading());
     entries
 }
 

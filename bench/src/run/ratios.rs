@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::contestant::Contestant::{Bare, GoTuned, Raw, Service};
+use super::contestant::Contestant::{Bare, Consumer, GoTuned, Raw, Service};
 use super::contestant::{Contestant, GLUE};
 use super::plan::name::{
-    BATCH_100, BATCH_100_FROZEN, BATCH_100_OFF, SINGLE_1, SINGLE_64, SINGLE_64_FROZEN,
-    SINGLE_64_HALF, SINGLE_1000,
+    BATCH_100, BATCH_100_FOLLOWED, BATCH_100_FORGETFUL, BATCH_100_FROZEN, BATCH_100_OFF,
+    READ_RECENT, READ_REPLAY, SINGLE_1, SINGLE_64, SINGLE_64_FOLLOWED, SINGLE_64_FORGETFUL,
+    SINGLE_64_FROZEN, SINGLE_64_HALF, SINGLE_1000,
 };
 use super::results::{Results, Summary, median};
 
@@ -204,6 +205,43 @@ pub fn ratios(results: &Results) -> Vec<Ratio> {
         )
         .amount(),
     ]
+    .into_iter()
+    .chain(reading(results))
+    .collect()
+}
+
+/// Those of reading back.
+fn reading(results: &Results) -> [Ratio; 4] {
+    use Bar::{AtLeast, AtMost};
+    let of = |measure: Measure, contestant, work: &str| results.median(contestant, work, measure);
+    let tail = |on: &str, off: &str| divide(of(CPU, Service, on), of(CPU, Service, off));
+    [
+        Ratio::new(
+            "replay-rate-to-consumer",
+            "replay of one of 1,000 sources: records/s ÷ a plain consumer's",
+            AtLeast(0.8),
+            divide(of(RATE, Service, READ_REPLAY), of(RATE, Consumer, READ_REPLAY)),
+        ),
+        Ratio::new(
+            "recent-cpu-micros",
+            "the newest 50 of a source from memory: CPU, µs",
+            AtMost(500.0),
+            of(CPU, Service, READ_RECENT),
+        )
+        .amount(),
+        Ratio::new(
+            "tail-batch-cpu",
+            "batches of 100: CPU an event, the newest kept in memory ÷ nothing kept",
+            AtMost(2.0),
+            tail(BATCH_100_FOLLOWED, BATCH_100_FORGETFUL),
+        ),
+        Ratio::new(
+            "tail-single-cpu",
+            "single, 64 connections: the same",
+            AtMost(1.3),
+            tail(SINGLE_64_FOLLOWED, SINGLE_64_FORGETFUL),
+        ),
+    ]
 }
 
 fn divide(value: Option<f64>, by: Option<f64>) -> Option<f64> {
@@ -216,7 +254,8 @@ fn best_peer_rate(results: &Results) -> Option<f64> {
 }
 
 fn peak_mib(results: &Results) -> Option<f64> {
-    let works = results.works.iter();
+    // At defaults, which some of the works that read have not.
+    let works = results.works.iter().filter(|work| work.reading.is_none());
     works
         .filter_map(|work| results.median(Service, &work.name, |summary| summary.peak_mib()))
         .reduce(f64::max)

@@ -67,7 +67,7 @@ fn cursors(body: &[u8], most: usize) -> Result<Vec<Cursor>, Problem> {
     let list = list(&body)?;
     if list.len() > most {
         let detail = format!("holds {} cursors and the limit is {most}; ask in parts", list.len());
-        return Err(faulty(Kind::TooLarge, vec![fault("/cursors", detail)]));
+        return Err(faulty(Kind::InvalidRequest, vec![fault("/cursors", detail)]));
     }
     let parsed = list.iter().enumerate().map(|(index, value)| cursor(index, value));
     let (good, bad): (Vec<_>, Vec<_>) = parsed.partition(Result::is_ok);
@@ -152,6 +152,6 @@ mod tests {
         ] {
             assert_eq!(kind(body), Kind::InvalidRequest, "{body}");
         }
-        assert_eq!(kind(r#"{"cursors":["0-0","0-1","0-2","0-3"]}"#), Kind::TooLarge);
+        assert_eq!(kind(r#"{"cursors":["0-0","0-1","0-2","0-3"]}"#), Kind::InvalidRequest);
     }
 }

@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod errors;
 pub mod limits;
 pub mod network;
+pub mod reading;
 pub mod redis;
 pub mod service;
 pub mod soak;

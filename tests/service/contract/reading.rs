@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::harness::kafka::{create_topic, delete_records};
 use crate::harness::reading::recent;
-use crate::harness::{Answer, TestApp, required, unique};
+use crate::harness::{Answer, TestApp, eventually, required, unique};
 
 /// A service whose log has lost its first event.
 pub(super) struct Reading(TestApp);
@@ -20,6 +20,10 @@ impl Reading {
             assert_eq!(app.client.event(super::EVENT).await.status, 201);
         }
         delete_records(&brokers, &topic, 0, 2).await;
+        eventually("memory forgets what is gone", async || {
+            (app.client.get("/events/0-1").await.status == 410).then_some(())
+        })
+        .await;
         Reading(app)
     }
 
@@ -63,7 +67,7 @@ impl Reading {
         let (media_type, body) = match status {
             200 => ("application/json", json!({"cursors": ["0-2"]})),
             400 => ("application/json", json!("")),
-            413 => ("application/json", json!({"cursors": vec!["0-2"; 501]})),
+            413 => ("application/json", json!({"cursors": vec!["0-2"; 10_000]})),
             415 => ("text/plain", json!({"cursors": ["0-2"]})),
             422 => ("application/json", json!({"cursors": []})),
             _ => return None,

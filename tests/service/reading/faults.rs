@@ -2,21 +2,28 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
+use crate::harness::raw::Raw;
 use crate::harness::reading::{after, recent, store};
 use crate::harness::{Answer, Broker, TestApp, eventually};
 
 /// What a client waits for at the most, whatever Kafka does.
 const SOON: Duration = Duration::from_secs(8);
 
-/// A service whose memory is empty: what is read comes from Kafka.
-async fn with_empty_memory(broker: &Broker, topic: &str) -> TestApp {
+/// More than a service reads into its memory at the start at the least.
+const MANY: usize = 300;
+
+/// A service with next to nothing in its memory: what is old comes from Kafka.
+async fn with_little_memory(broker: &Broker, topic: &str) -> TestApp {
     let builder = TestApp::builder().brokers(&broker.address()).topic(topic);
     builder.set("reader.warm", "0B").start().await
 }
 
-/// One of each question, and how long the answers took.
+/// One of each question about what is old, and how long the answers took.
 async fn ask(app: &TestApp, cursor: &str) -> Vec<(Answer, Duration)> {
-    let paths = [format!("/events/{cursor}"), recent("s", "i"), after("s", "i", "beginning")];
+    let back = format!("{}&before={cursor}", recent("s", "i"));
+    let paths = [format!("/events/{cursor}"), back, after("s", "i", "beginning")];
     let mut answers = Vec::new();
     for path in &paths {
         answers.push(timed(app.client.get(path)).await);
@@ -51,7 +58,7 @@ async fn all_is_read_again(app: &TestApp, cursors: &[String]) {
         if page.status != 200 {
             return None;
         }
-        Some(app.client.replay("s", "i", "beginning", "&limit=3").await)
+        Some(app.client.replay("s", "i", "beginning", "&limit=77").await)
     });
     let read: Vec<_> = read.await.into_iter().map(|read| read.cursor).collect();
     assert_eq!(read, cursors);
@@ -62,15 +69,18 @@ async fn a_broker_that_is_gone_is_told_soon_and_read_when_it_is_back() {
     let mut broker = Broker::new();
     broker.start().await;
     let writer = TestApp::builder().brokers(&broker.address()).start().await;
-    let cursors = store(&writer.client, "i", 10).await;
-    let app = with_empty_memory(&broker, &writer.topic).await;
-    assert_eq!(app.client.replay("s", "i", "beginning", "").await.len(), 10);
+    let cursors = store(&writer.client, "i", MANY).await;
+    let app = with_little_memory(&broker, &writer.topic).await;
+    assert_eq!(app.client.replay("s", "i", "beginning", "").await.len(), MANY);
+    eventually("what it took itself is in its memory", async || {
+        (writer.metric("dual_stream_reader_memory_bytes", &[]).await > 0.0).then_some(())
+    })
+    .await;
 
     broker.kill().await;
     all_say_that_kafka_is_away(&app, &cursors[3]).await;
-    // What it took itself is in its memory.
-    let recent = writer.client.get(&format!("/events/{}", cursors[9])).await;
-    assert_eq!(recent.status, 200);
+    let recent = writer.client.get(&format!("/events/{}", cursors[MANY - 1])).await;
+    assert_eq!(recent.status, 200, "{}", recent.text());
 
     broker.start().await;
     all_is_read_again(&app, &cursors).await;
@@ -81,15 +91,38 @@ async fn a_broker_that_is_frozen_is_told_soon_and_read_when_it_goes_on() {
     let mut broker = Broker::new();
     broker.start().await;
     let writer = TestApp::builder().brokers(&broker.address()).start().await;
-    let cursors = store(&writer.client, "i", 10).await;
-    let app = with_empty_memory(&broker, &writer.topic).await;
-    assert_eq!(app.client.replay("s", "i", "beginning", "").await.len(), 10);
+    let cursors = store(&writer.client, "i", MANY).await;
+    let app = with_little_memory(&broker, &writer.topic).await;
+    assert_eq!(app.client.replay("s", "i", "beginning", "").await.len(), MANY);
 
     broker.freeze();
     all_say_that_kafka_is_away(&app, &cursors[3]).await;
 
     broker.thaw();
     all_is_read_again(&app, &cursors).await;
+}
+
+#[tokio::test]
+async fn a_replay_that_kafka_leaves_has_no_end() {
+    let mut broker = Broker::new();
+    broker.start().await;
+    let app = TestApp::builder().brokers(&broker.address()).start().await;
+    for n in 0..60 {
+        let event = json!({"id": format!("{n}"), "type": "t", "source_type": "s",
+                           "source_id": "i", "data": "x".repeat(500_000)});
+        assert_eq!(app.client.event(event).await.status, 201);
+    }
+    let mut raw = Raw::connect(&app.client.address).await;
+    let path = after("s", "i", "beginning");
+    let accept = "Host: h\r\nAccept: application/x-ndjson";
+    raw.send(format!("GET {path} HTTP/1.1\r\n{accept}\r\n\r\n")).await;
+    raw.read_until("\"cursor\"").await;
+
+    broker.kill().await;
+    let rest = raw.read_to_end().await;
+
+    assert!(!rest.ends_with("\r\n0\r\n\r\n"), "a proper end after {} bytes", rest.len());
+    app.logged("a replay was cut").await;
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::harness::kafka::{create_topic, delete_records};
 use crate::harness::reading::store;
-use crate::harness::{TestApp, required, unique};
+use crate::harness::{TestApp, eventually, required, unique};
 
 #[tokio::test]
 async fn what_was_posted_is_at_its_location_byte_for_byte() {
@@ -98,6 +98,10 @@ async fn where_no_event_is_the_problem_says_why() {
         is(&format!("/events/{malformed}"), 400, "invalid-parameter", "see errors").await;
     }
     delete_records(&brokers, &topic, 0, 3).await;
+    eventually("memory forgets what is gone", async || {
+        (app.client.get("/events/0-1").await.status == 410).then_some(())
+    })
+    .await;
     is("/events/0-1", 410, "removed", "begins at 0-3").await;
     let removed = app.client.get("/events/0-2").await;
     assert_eq!((removed.status, &removed.json()["earliest"]), (410, &json!("0-2")));
