@@ -11,6 +11,7 @@ mod flow;
 mod health;
 mod item;
 mod last;
+mod live;
 mod media;
 mod phase;
 mod pieces;
@@ -76,6 +77,7 @@ pub fn api(app: Arc<App>, cors_origins: &[String]) -> Router {
         .route("/events", get(reading::list).post(events::create))
         .route("/events/batch", post(events::create_batch))
         .route("/events/fetch", post(reading::fetch))
+        .route("/events/stream", get(live::stream))
         .route("/events/{cursor}", get(reading::event))
         .merge(probes())
         .merge(docs::routes())

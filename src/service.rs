@@ -160,6 +160,8 @@ impl Service {
         sleep(settings.delay).await;
         // Connections that do not end must not take the time of what they have already posted.
         stop.send_replace(Phase::Stopping(started + settings.for_requests()));
+        // Streams have no end of their own, and their clients find another instance by now.
+        self.app.live.close();
         let at_close = Tally::of(&self.app);
         let connections_cut = api.await.unwrap_or_default();
         // Notifications are sent all the while; what is reported last needs a moment, too.

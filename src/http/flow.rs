@@ -1,6 +1,7 @@
 //! Answers that go on for as long as their client takes them: each piece has its time, the whole
 //! has none.
 
+use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,10 +12,13 @@ use axum::response::Response;
 use futures_util::future::AbortHandle;
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::quiet::UnderWay;
 use super::unread::keeping;
+
+/// How long a client has for the last piece of an answer that was ended.
+const LAST: Duration = Duration::from_secs(1);
 
 /// How often the connection asked for a piece and got one: odd while it is the client's turn to
 /// take one, even while it is ours to read it.
@@ -23,13 +27,13 @@ type Turns = watch::Sender<u64>;
 /// Watches an answer, and cuts its connection when a piece is not taken in time.
 pub(super) fn watch(
     limit: Duration,
-    connection: AbortHandle,
+    (connection, closed): (AbortHandle, Option<watch::Receiver<bool>>),
     response: Response,
     under_way: Option<UnderWay>,
 ) -> Response {
     let (turns, seen) = watch::channel(0);
     tokio::spawn(async move {
-        if stalls(seen, limit).await {
+        if stalls(seen, limit, closed).await {
             connection.abort();
         }
     });
@@ -38,16 +42,36 @@ pub(super) fn watch(
 }
 
 /// Waits until the client leaves a piece for longer than this, or the answer is gone.
-async fn stalls(mut turns: watch::Receiver<u64>, limit: Duration) -> bool {
+async fn stalls(
+    mut turns: watch::Receiver<u64>,
+    limit: Duration,
+    mut closed: Option<watch::Receiver<bool>>,
+) -> bool {
     loop {
         let Ok(given) = turns.wait_for(|turn| turn % 2 == 1).await.map(|turn| *turn) else {
             return false;
         };
-        match timeout(limit, turns.wait_for(|turn| *turn != given)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(_)) => return false,
-            Err(_) => return true,
+        let taken = timeout(limit, turns.wait_for(|turn| *turn != given));
+        tokio::select! {
+            taken = taken => match taken {
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) => return false,
+                Err(_) => return true,
+            },
+            () = is_late(&mut closed) => return true,
         }
+    }
+}
+
+/// Waits until the answer has ended on our side, and some time for the client to take what is left.
+async fn is_late(closed: &mut Option<watch::Receiver<bool>>) {
+    match closed {
+        Some(closed) => {
+            // That the sender is gone says the same.
+            let _ = closed.wait_for(|is_closed| *is_closed).await;
+            sleep(LAST).await;
+        }
+        None => pending().await,
     }
 }
 
@@ -94,7 +118,7 @@ mod tests {
     use futures_util::stream;
     use http_body_util::BodyExt;
     use tokio::task::yield_now;
-    use tokio::time::{Instant, sleep};
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -105,7 +129,7 @@ mod tests {
         let (cut, _) = AbortHandle::new_pair();
         let pieces = stream::iter(["a", "b", "c"].map(Ok::<_, axum::BoxError>));
         let response = Response::new(Body::from_stream(pieces));
-        (watch(SOON, cut.clone(), response, None), cut)
+        (watch(SOON, (cut.clone(), None), response, None), cut)
     }
 
     async fn is_cut(connection: &AbortHandle) {
@@ -121,6 +145,21 @@ mod tests {
         let (mut response, connection) = answer();
         response.body_mut().frame().await.unwrap().unwrap();
         is_cut(&connection).await;
+    }
+
+    #[tokio::test]
+    async fn once_the_answer_is_ended_the_client_has_to_hurry() {
+        let (cut, _) = AbortHandle::new_pair();
+        let (close, closed) = watch::channel(false);
+        let pieces = stream::iter(["a", "b"].map(Ok::<_, axum::BoxError>));
+        let response = Response::new(Body::from_stream(pieces));
+        let end = (cut.clone(), Some(closed));
+        let mut response = watch(Duration::from_secs(600), end, response, None);
+        response.body_mut().frame().await.unwrap().unwrap();
+        sleep(SOON).await;
+        assert!(!cut.is_aborted());
+        close.send_replace(true);
+        is_cut(&cut).await;
     }
 
     #[tokio::test]

@@ -79,11 +79,12 @@ impl Hub {
     }
 
     /// Whether it has been closed.
-    pub(super) fn closed(&self) -> watch::Receiver<bool> {
+    pub fn closed(&self) -> watch::Receiver<bool> {
         self.0.is_closed.subscribe()
     }
 
-    pub(super) fn settings(&self) -> &settings::Live {
+    /// What it may take.
+    pub fn settings(&self) -> &settings::Live {
         &self.0.settings
     }
 

@@ -148,6 +148,10 @@ impl Subscription {
     /// What comes next; waits for it. None after the end.
     pub async fn next(&mut self) -> Option<Item> {
         loop {
+            if *self.closed.borrow() && !matches!(self.phase, Phase::Ready(_) | Phase::Over) {
+                // What waits still comes: the client resumes elsewhere, where it was.
+                self.phase = Phase::End(End::Closing);
+            }
             match std::mem::replace(&mut self.phase, Phase::Over) {
                 Phase::Ready(recent) => {
                     self.phase = Phase::Recent(recent.into_iter());
