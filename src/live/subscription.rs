@@ -149,7 +149,7 @@ impl Subscription {
     pub async fn next(&mut self) -> Option<Item> {
         loop {
             if *self.closed.borrow() && !matches!(self.phase, Phase::Ready(_) | Phase::Over) {
-                // What waits still comes: the client resumes elsewhere, where it was.
+                // What waits comes to it elsewhere: it resumes where it was.
                 self.phase = Phase::End(End::Closing);
             }
             match std::mem::replace(&mut self.phase, Phase::Over) {
