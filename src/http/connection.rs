@@ -67,7 +67,7 @@ impl Connection {
         let (cut, is_cut) = AbortHandle::new_pair();
         let requests = Requests {
             edge: self.edge,
-            unread: Unread::new(self.write_timeout, cut),
+            unread: Unread::new(self.write_timeout, cut, stop.clone()),
             quiet: quiet.clone(),
             stop,
         };

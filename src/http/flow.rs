@@ -1,5 +1,6 @@
 //! Answers that go on for as long as their client takes them: each piece has its time, the whole
-//! has none.
+//! has none. When the service ends, so do they: those that would have had an end are cut, and those
+//! that never have one say so. Clients go on elsewhere.
 
 use std::future::pending;
 use std::pin::Pin;
@@ -14,6 +15,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::phase::{Phase, Stop};
 use super::quiet::UnderWay;
 use super::unread::keeping;
 
@@ -27,26 +29,23 @@ type Turns = watch::Sender<u64>;
 /// Watches an answer, and cuts its connection when a piece is not taken in time.
 pub(super) fn watch(
     limit: Duration,
-    (connection, closed): (AbortHandle, Option<watch::Receiver<bool>>),
+    (connection, ending): (AbortHandle, Ending),
     response: Response,
     under_way: Option<UnderWay>,
 ) -> Response {
     let (turns, seen) = watch::channel(0);
+    let end = ending.clone();
     tokio::spawn(async move {
-        if stalls(seen, limit, closed).await {
+        if stalls(seen, limit, end).await {
             connection.abort();
         }
     });
     let kept = Arc::new((turns, under_way));
-    response.map(|body| Body::new(Flow { body, kept }))
+    response.map(|body| Body::new(Flow { body, ending, kept }))
 }
 
 /// Waits until the client leaves a piece for longer than this, or the answer is gone.
-async fn stalls(
-    mut turns: watch::Receiver<u64>,
-    limit: Duration,
-    mut closed: Option<watch::Receiver<bool>>,
-) -> bool {
+async fn stalls(mut turns: watch::Receiver<u64>, limit: Duration, mut ending: Ending) -> bool {
     loop {
         let Ok(given) = turns.wait_for(|turn| turn % 2 == 1).await.map(|turn| *turn) else {
             return false;
@@ -58,25 +57,38 @@ async fn stalls(
                 Ok(Err(_)) => return false,
                 Err(_) => return true,
             },
-            () = is_late(&mut closed) => return true,
+            () = ending.is_late() => return true,
         }
     }
 }
 
-/// Waits until the answer has ended on our side, and some time for the client to take what is left.
-async fn is_late(closed: &mut Option<watch::Receiver<bool>>) {
-    match closed {
-        Some(closed) => {
-            // That the sender is gone says the same.
-            let _ = closed.wait_for(|is_closed| *is_closed).await;
-            sleep(LAST).await;
-        }
-        None => pending().await,
+/// What becomes of an answer when the service ends.
+#[derive(Clone)]
+pub(super) enum Ending {
+    /// It is cut: whoever took a part for the whole would be wrong.
+    Cut(Stop),
+    /// It ends by itself, as it is told to in the same way.
+    InOrder(watch::Receiver<bool>),
+}
+
+impl Ending {
+    fn is_cut(&self) -> bool {
+        matches!(self, Ending::Cut(stop) if matches!(*stop.borrow(), Phase::Stopping(_)))
+    }
+
+    /// Waits until an answer that ends in order was told to, and some time for the client to take
+    /// what is left of it.
+    async fn is_late(&mut self) {
+        let Ending::InOrder(closed) = self else { return pending().await };
+        // That the sender is gone says the same.
+        let _ = closed.wait_for(|is_closed| *is_closed).await;
+        sleep(LAST).await;
     }
 }
 
 struct Flow {
     body: Body,
+    ending: Ending,
     /// For as long as the last piece is not taken, too.
     kept: Arc<(Turns, Option<UnderWay>)>,
 }
@@ -89,6 +101,9 @@ impl HttpBody for Flow {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.ending.is_cut() {
+            return Poll::Ready(Some(Err(axum::Error::new("the service ends"))));
+        }
         let kept = Arc::clone(&self.kept);
         // The connection asks when it has room: what it got before has been taken.
         kept.0.send_if_modified(|turn| {
@@ -118,7 +133,7 @@ mod tests {
     use futures_util::stream;
     use http_body_util::BodyExt;
     use tokio::task::yield_now;
-    use tokio::time::Instant;
+    use tokio::time::{Instant, sleep};
 
     use super::*;
 
@@ -126,10 +141,14 @@ mod tests {
 
     /// An answer of three pieces, and the connection that it goes over.
     fn answer() -> (Response, AbortHandle) {
+        answer_until(Ending::Cut(watch::channel(Phase::Serving).1))
+    }
+
+    fn answer_until(ending: Ending) -> (Response, AbortHandle) {
         let (cut, _) = AbortHandle::new_pair();
         let pieces = stream::iter(["a", "b", "c"].map(Ok::<_, axum::BoxError>));
         let response = Response::new(Body::from_stream(pieces));
-        (watch(SOON, (cut.clone(), None), response, None), cut)
+        (super::watch(SOON, (cut.clone(), ending), response, None), cut)
     }
 
     async fn is_cut(connection: &AbortHandle) {
@@ -148,21 +167,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn once_the_answer_is_ended_the_client_has_to_hurry() {
-        let (cut, _) = AbortHandle::new_pair();
-        let (close, closed) = watch::channel(false);
-        let pieces = stream::iter(["a", "b"].map(Ok::<_, axum::BoxError>));
-        let response = Response::new(Body::from_stream(pieces));
-        let end = (cut.clone(), Some(closed));
-        let mut response = watch(Duration::from_secs(600), end, response, None);
-        response.body_mut().frame().await.unwrap().unwrap();
-        sleep(SOON).await;
-        assert!(!cut.is_aborted());
-        close.send_replace(true);
-        is_cut(&cut).await;
-    }
-
-    #[tokio::test]
     async fn the_last_piece_is_to_be_taken_too() {
         let (mut response, connection) = answer();
         let mut last = None;
@@ -172,6 +176,31 @@ mod tests {
         drop(response);
         is_cut(&connection).await;
         drop(last);
+    }
+
+    #[tokio::test]
+    async fn at_the_end_of_the_service_it_is_cut_and_has_no_end() {
+        let (tell, stop) = watch::channel(Phase::Leaving);
+        let (mut response, _) = answer_until(Ending::Cut(stop));
+        assert!(response.body_mut().frame().await.unwrap().is_ok());
+        tell.send_replace(Phase::Stopping(std::time::Instant::now()));
+        assert!(response.body_mut().frame().await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn one_that_ends_in_order_goes_on_but_the_client_has_to_hurry() {
+        let (close, closed) = watch::channel(false);
+        let (cut, _) = AbortHandle::new_pair();
+        let pieces = stream::iter(["a", "b"].map(Ok::<_, axum::BoxError>));
+        let response = Response::new(Body::from_stream(pieces));
+        let end = (cut.clone(), Ending::InOrder(closed));
+        let mut response = super::watch(Duration::from_secs(600), end, response, None);
+        close.send_replace(true);
+        let first = response.body_mut().frame().await.unwrap();
+        let left = response.body_mut().frame().await.unwrap().unwrap();
+        drop(first.unwrap());
+        is_cut(&cut).await;
+        drop(left);
     }
 
     #[tokio::test]

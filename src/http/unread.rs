@@ -14,7 +14,8 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
-use super::flow;
+use super::flow::{self, Ending};
+use super::phase::Stop;
 use super::quiet::UnderWay;
 use crate::publisher::{Admission, Permit};
 
@@ -28,7 +29,7 @@ const SMALL: u64 = 64 * 1024;
 /// Marks an answer that goes on for as long as its client takes it.
 #[derive(Clone)]
 pub(super) struct Flowing {
-    /// Says when one that has no end of its own ends: then what is left has to be taken soon.
+    /// Says when one that has no end of its own ends: then it does so in order.
     pub(super) closed: Option<watch::Receiver<bool>>,
 }
 
@@ -65,11 +66,12 @@ where
 pub(super) struct Unread {
     limit: Duration,
     connection: AbortHandle,
+    stop: Stop,
 }
 
 impl Unread {
-    pub(super) fn new(write_timeout: Duration, connection: AbortHandle) -> Self {
-        Unread { limit: write_timeout * WHOLE, connection }
+    pub(super) fn new(write_timeout: Duration, connection: AbortHandle, stop: Stop) -> Self {
+        Unread { limit: write_timeout * WHOLE, connection, stop }
     }
 
     /// Watches an answer. Over HTTP/2 it is each of them: a stream whose client opens no window
@@ -81,8 +83,8 @@ impl Unread {
         under_way: Option<UnderWay>,
     ) -> Response {
         if let Some(Flowing { closed }) = response.extensions().get().cloned() {
-            let end = (self.connection, closed);
-            return flow::watch(self.limit, end, response, under_way);
+            let ending = closed.map_or(Ending::Cut(self.stop), Ending::InOrder);
+            return flow::watch(self.limit, (self.connection, ending), response, under_way);
         }
         let body = response.body();
         let is_large = body.size_hint().lower() > SMALL;
@@ -145,7 +147,8 @@ mod tests {
     fn answer(version: Version, bytes: usize) -> (Response, AbortHandle) {
         let (cut, _) = AbortHandle::new_pair();
         let response = Response::new(Body::from(vec![b'x'; bytes]));
-        (Unread::new(SOON, cut.clone()).watch(version, response, None), cut)
+        let stop = tokio::sync::watch::channel(crate::http::Phase::Serving).1;
+        (Unread::new(SOON, cut.clone(), stop).watch(version, response, None), cut)
     }
 
     async fn is_cut(connection: &AbortHandle) {

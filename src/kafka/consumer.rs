@@ -15,8 +15,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::client;
-use super::config::{self, Fetch};
 use super::feed::Feed;
+use super::fetch::{self, Fetch};
 use super::native::Topic;
 use crate::settings::Settings;
 
@@ -55,8 +55,8 @@ impl LogConsumer {
     ///
     /// # Errors
     /// A property that librdkafka does not take, or no memory.
-    pub fn new(settings: &Settings, fetch: Fetch) -> Result<Self, String> {
-        let config = config::consumer(settings, fetch);
+    pub fn new(settings: &Settings, purpose: Fetch) -> Result<Self, String> {
+        let config = fetch::consumer(settings, purpose);
         let client: BaseConsumer<Context> =
             config.create_with_context(Context).map_err(|error| client::explain(&error))?;
         let name = settings.kafka.topic.clone();

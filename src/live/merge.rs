@@ -12,6 +12,7 @@ use crate::position::Position;
 use crate::reader::Stretch;
 
 /// How many early events are remembered until the tail has brought them, too. One more is not early.
+#[cfg_attr(not(test), expect(dead_code, reason = "news by Redis are to come"))]
 const EARLY: usize = 1024;
 
 /// What a follower has had.
@@ -81,6 +82,7 @@ impl Merge {
     }
 
     /// Takes an event of which only news has come. False: it was had before, or too many are early.
+    #[cfg_attr(not(test), expect(dead_code, reason = "news by Redis are to come"))]
     pub(super) fn take_early(&mut self, cursor: Cursor) -> bool {
         cursor.offset() >= self.next(cursor.partition())
             && self.early.len() < EARLY

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::replay::Replay;
 use super::scan::Stretch;
+use super::shared::Shared;
 use super::stream::ReplayStream;
-use super::{ReadError, Reader, Shared};
+use super::{ReadError, Reader};
 use crate::event::Selection;
 use crate::kafka::StoredEvent;
 

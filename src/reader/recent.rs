@@ -1,20 +1,16 @@
 //! Newest first: from memory as far as it goes, then backwards through the partitions in chunks of
 //! offsets, merged by time.
 
-use std::collections::VecDeque;
+mod lane;
 
 use super::memory::{Before, Memory};
-use super::scan::{Scanner, Stretch, Trouble};
+use super::scan::{Scanner, Trouble};
 use super::{Page, ReadError};
 use crate::cursor::Cursor;
 use crate::event::Source;
 use crate::kafka::{Heads, StoredEvent};
 use crate::position::Position;
-
-/// How many offsets a chunk has: with fewer, the start of each read costs more than the read.
-const CHUNK: i64 = 10_000;
-/// How many bytes a chunk may have before it is read anew in smaller ones.
-const CHUNK_BYTES: usize = 16 * 1024 * 1024;
+use lane::Lane;
 
 /// A look back on its way.
 pub(super) struct Recent {
@@ -24,20 +20,6 @@ pub(super) struct Recent {
     lanes: Vec<Lane>,
     /// What the answer's position says of partitions in which the source is not.
     others: Position,
-}
-
-struct Lane {
-    partition: i32,
-    /// Everything from here on was looked at. None before it is known where the partition ends.
-    before: Option<i64>,
-    /// Where the log begins, when that is known.
-    low: Option<i64>,
-    /// Everything below has this time or an earlier one.
-    time: i64,
-    /// How many offsets to look at next.
-    chunk: i64,
-    /// What was found and is not due yet, newest first, with the earliest time down to there.
-    found: VecDeque<(i64, StoredEvent)>,
 }
 
 impl Recent {
@@ -56,14 +38,7 @@ impl Recent {
                 None => Before::End { head: heads.of(partition) },
             };
             let recent = memory.recent(source, partition, below, limit);
-            let mut lane = Lane {
-                partition,
-                before,
-                low: None,
-                time: i64::MAX,
-                chunk: CHUNK,
-                found: VecDeque::new(),
-            };
+            let mut lane = Lane::new(partition, before);
             if let Some(recent) = recent {
                 lane.low = recent.low;
                 lane.before = Some(recent.from);
@@ -82,7 +57,7 @@ impl Recent {
     }
 
     /// The page, when memory alone has it.
-    pub(super) fn from_memory(mut self) -> Result<Page, Self> {
+    pub(super) fn at_once(mut self) -> Result<Page, Self> {
         let is_enough = self.lanes.iter().all(Lane::is_over) || {
             let due = self.due();
             let count = |lane: &Lane| lane.found.iter().filter(|(time, _)| *time >= due).count();
@@ -193,80 +168,5 @@ impl Recent {
             }
         }
         position
-    }
-}
-
-impl Lane {
-    /// Whether the beginning of the log was reached.
-    fn is_over(&self) -> bool {
-        matches!((self.before, self.low), (Some(before), Some(low)) if before <= low)
-    }
-
-    fn find(&mut self, newest_first: impl IntoIterator<Item = StoredEvent>) {
-        for event in newest_first {
-            let time = event.time().min(self.found.back().map_or(self.time, |(time, _)| *time));
-            self.found.push_back((time, event));
-        }
-    }
-
-    fn go_back(
-        &mut self,
-        scanner: &mut Scanner<'_>,
-        source: &Source,
-        (limit, max_bytes): (usize, usize),
-    ) -> Result<(), Trouble> {
-        let (before, low) = (self.before.unwrap_or(0), self.low.unwrap_or(0));
-        let from = low.max(before - self.chunk);
-        let stretch = Stretch { partition: self.partition, from, to: before };
-        let mut newest = Newest::new(limit, max_bytes);
-        let mut first_time = i64::MAX;
-        let progress = scanner.read(
-            stretch,
-            |record| {
-                first_time = first_time.min(record.time());
-                if let Some(event) = record.event_of(source) {
-                    newest.push(event);
-                }
-            },
-            |spent| spent.bytes >= CHUNK_BYTES && before - from > 1,
-        )?;
-        if !progress.is_whole {
-            // Larger records than thought: so many fit, and half of that is on the safe side.
-            self.chunk = ((progress.next - from) / 2).clamp(1, self.chunk / 2 + 1);
-            return Ok(());
-        }
-        // What did not fit has to be found again.
-        self.before = Some(newest.dropped.map_or(from, |offset| offset + 1));
-        self.find(newest.events.into_iter().rev());
-        self.time = self.time.min(first_time);
-        Ok(())
-    }
-}
-
-/// The newest events of a chunk, which is read oldest first.
-struct Newest {
-    events: VecDeque<StoredEvent>,
-    bytes: usize,
-    limit: usize,
-    max_bytes: usize,
-    /// The offset of the last one that did not fit.
-    dropped: Option<i64>,
-}
-
-impl Newest {
-    fn new(limit: usize, max_bytes: usize) -> Self {
-        Newest { events: VecDeque::new(), bytes: 0, limit, max_bytes, dropped: None }
-    }
-
-    fn push(&mut self, event: StoredEvent) {
-        self.bytes += event.len();
-        self.events.push_back(event);
-        while self.events.len() > self.limit.max(1)
-            || (self.bytes > self.max_bytes && self.events.len() > 1)
-        {
-            let Some(oldest) = self.events.pop_front() else { return };
-            self.bytes -= oldest.len();
-            self.dropped = Some(oldest.cursor().offset());
-        }
     }
 }

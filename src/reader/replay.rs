@@ -1,6 +1,8 @@
 //! Oldest first: the partitions in which a source may be, merged by time, with as little of each
 //! in memory as that takes.
 
+mod lane;
+
 use std::collections::VecDeque;
 
 use super::ReadError;
@@ -10,6 +12,7 @@ use crate::cursor::Cursor;
 use crate::event::{Selection, Source};
 use crate::kafka::StoredEvent;
 use crate::position::Position;
+use lane::Lane;
 
 /// How much of a partition is looked at before another may be further behind.
 const TURN: Spent = Spent { records: 20_000, bytes: 16 * 1024 * 1024 };
@@ -22,22 +25,6 @@ pub(super) struct Replay {
     lanes: Vec<Lane>,
     /// What the answer's position says of partitions in which the source is not.
     others: Position,
-}
-
-struct Lane {
-    partition: i32,
-    /// What will be read next.
-    next: i64,
-    /// Where the partition ended when the replay began.
-    end: i64,
-    /// Whether nothing of it has been read, nor was it said to have been: then it may begin later
-    /// than it did, and nothing is missing.
-    is_fresh: bool,
-    is_done: bool,
-    /// The latest time that has been read.
-    time: i64,
-    /// What was found and is not due yet, with the latest time up to there.
-    found: VecDeque<(i64, StoredEvent)>,
 }
 
 impl Replay {
@@ -240,28 +227,6 @@ impl Replay {
             }
         }
         position
-    }
-}
-
-impl Lane {
-    fn read(
-        &mut self,
-        scanner: &mut Scanner<'_>,
-        selection: &Selection,
-        enough: Enough,
-    ) -> Result<(), Trouble> {
-        let stretch = Stretch { partition: self.partition, from: self.next, to: self.end };
-        let (events, progress) = scanner.events(stretch, selection, enough)?;
-        let time = self.time.max(progress.time.unwrap_or(i64::MIN));
-        for event in events {
-            let latest = self.found.back().map_or(self.time, |(latest, _)| *latest);
-            self.found.push_back((event.time().max(latest), event));
-        }
-        self.is_fresh &= progress.next == self.next;
-        self.next = progress.next;
-        self.time = time;
-        self.is_done = progress.is_whole;
-        Ok(())
     }
 }
 

@@ -1,16 +1,17 @@
 //! Reading a stretch of a partition, with an eye on what it costs.
 
+mod open;
+
 use std::cell::Cell;
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::ReadError;
 use crate::event::Selection;
-use crate::kafka::{Feed, From, Item, LogConsumer, LogItem, StoredEvent};
+use crate::kafka::{LogConsumer, LogItem, StoredEvent};
 use crate::settings;
+use open::{Open, Sign};
 
-/// How long a scan waits for Kafka before it looks whether anyone still waits for it.
-const TURN: Duration = Duration::from_millis(50);
 /// How often a read is started anew when Kafka says that its offset is not there, and then that it
 /// is.
 const RESTARTS: u32 = 3;
@@ -26,12 +27,6 @@ pub(super) struct Scanner<'c> {
     is_bounded: bool,
     /// Whether nobody waits for the answer any more.
     is_gone: &'c dyn Fn() -> bool,
-}
-
-struct Open<'c> {
-    feed: Feed<'c>,
-    partition: i32,
-    next: i64,
 }
 
 /// What has been looked at so far.
@@ -82,17 +77,6 @@ pub(super) enum Trouble {
     Cut { low: i64 },
     /// Kafka.
     Unavailable(ReadError),
-}
-
-/// What came of one look into the queue.
-enum Sign {
-    GoOn,
-    /// All of the stretch was read; a record behind it may have been taken.
-    Over,
-    /// The partition has no more.
-    End,
-    OutOfRange,
-    Failed(String),
 }
 
 impl<'c> Scanner<'c> {
@@ -230,10 +214,8 @@ impl<'c> Scanner<'c> {
         }
         // One at a time: what the last one has fetched is dropped.
         self.open = None;
-        let unavailable = |why| Trouble::Unavailable(ReadError::because(why));
-        let mut feed = self.consumer.feed().map_err(unavailable)?;
-        feed.start(partition, From::Offset(from)).map_err(unavailable)?;
-        Ok(Open { feed, partition, next: from })
+        Open::at(self.consumer, partition, from)
+            .map_err(|why| Trouble::Unavailable(ReadError::because(why)))
     }
 
     /// Whether an offset that Kafka does not have lies behind the end. When it is there after all,
@@ -248,45 +230,6 @@ impl<'c> Scanner<'c> {
             return Err(Trouble::Unavailable(ReadError::because(why)));
         }
         Ok(offset >= bounds.end)
-    }
-}
-
-impl Open<'_> {
-    fn is_at(&self, partition: i32, next: i64) -> bool {
-        self.partition == partition && self.next == next
-    }
-
-    fn look(
-        &mut self,
-        to: i64,
-        progress: &mut Progress,
-        see: &mut impl FnMut(&LogItem<'_>),
-    ) -> (usize, Sign) {
-        let mut sign = Sign::GoOn;
-        let count = self.feed.take(TURN, |item| match item {
-            Item::Record(record) if matches!(sign, Sign::GoOn | Sign::End) => {
-                let offset = record.offset();
-                if offset >= to {
-                    progress.next = to;
-                    sign = Sign::Over;
-                } else if offset >= progress.next {
-                    progress.take(&record);
-                    see(&record);
-                }
-            }
-            Item::Record(_) => {}
-            Item::End { offset, .. } => {
-                progress.next = progress.next.max(offset.min(to));
-                sign = Sign::End;
-            }
-            Item::OutOfRange { .. } => sign = Sign::OutOfRange,
-            Item::Failed { why, .. } => sign = Sign::Failed(why),
-        });
-        if progress.next >= to && matches!(sign, Sign::GoOn) {
-            sign = Sign::Over;
-        }
-        self.next = progress.next;
-        (count, sign)
     }
 }
 

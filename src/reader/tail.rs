@@ -35,7 +35,7 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// Starts it.
+    /// Starts it, unless there is no memory for what it would read.
     ///
     /// # Errors
     /// The consumer or the thread cannot be made.
@@ -46,10 +46,12 @@ impl Tail {
         follow: Follow,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, String> {
+        let (stop, mut threads) = (Arc::new(AtomicBool::new(false)), Threads::default());
+        if settings.reader.memory == 0 {
+            return Ok(Tail { stop, threads });
+        }
         let fetch = Fetch::Tail { wait: settings.reader.tail_wait };
         let consumer = LogConsumer::new(settings, fetch)?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let mut threads = Threads::default();
         let (reader, memory, metrics) =
             (settings.reader.clone(), Arc::clone(memory), Arc::clone(metrics));
         let stopped = Arc::clone(&stop);

@@ -104,7 +104,7 @@ fn kafka(reader: &mut Source<'_>) -> Option<Kafka> {
 
 fn read_back(reader: &mut Source<'_>) -> Option<Reader> {
     section! { reader, "reader" => Reader {
-        memory: parse::size(KIB..=LARGEST),
+        memory: parse::size(0..=LARGEST),
         warm: parse::size(0..=LARGEST),
         scans: parse::number(1..=64),
         streams: parse::number(1..=MANY),

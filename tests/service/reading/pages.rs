@@ -58,6 +58,17 @@ async fn a_replay_follows_next_to_the_end_and_on() {
 }
 
 #[tokio::test]
+async fn without_memory_everything_is_read_from_kafka() {
+    let app = TestApp::builder().set("reader.memory", "0B").start().await;
+    let cursors = store(&app.client, "i", 60).await;
+    let mut back = app.client.read_back("s", "i", "&limit=25").await;
+    back.reverse();
+    assert_eq!(back.into_iter().map(|read| read.cursor).collect::<Vec<_>>(), cursors);
+    assert_eq!(app.client.get(&format!("/events/{}", cursors[59])).await.status, 200);
+    assert_eq!(app.metric("dual_stream_reader_lookups_total", &[r#"memory="hit""#]).await, 0.0);
+}
+
+#[tokio::test]
 async fn each_source_is_read_alone_though_the_key_is_the_same() {
     let app = on_topic(1).await;
     for source_type in ["a", "b", "a", "c"] {

@@ -108,6 +108,8 @@ async fn where_no_event_is_the_problem_says_why() {
     let head = app.client.send(app.client.request(Method::HEAD, "/events/0-2")).await;
     assert_eq!((head.status, head.body.len()), (410, 0));
     assert_eq!(app.client.get("/events/0-3").await.status, 200);
+    let labels = [r#"route="/events/{cursor}""#, r#"status="410""#];
+    assert!(app.metric("dual_stream_http_requests_total", &labels).await >= 3.0);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 
@@ -54,6 +55,48 @@ async fn a_replay_that_nobody_takes_is_cut_and_cost_little() {
     assert!(more < 120 * 1024, "{more} KiB more for 8 replays of 30 MB");
     let text = stuck[0].read_to_end().await;
     assert!(!text.ends_with("0\r\n\r\n"), "it has a proper end though it was cut");
+}
+
+#[tokio::test]
+async fn a_replay_does_not_hold_up_the_end_of_the_service() {
+    let mut app = TestApp::start().await;
+    fill(&app).await;
+    let mut raw = ask(&app, &after("s", "i", "beginning")).await;
+
+    app.signal(Signal::SIGTERM);
+    let rest = raw.read_to_end().await;
+
+    assert!(!rest.ends_with("\r\n0\r\n\r\n"), "a proper end after {} bytes", rest.len());
+    assert_eq!(app.wait(Duration::from_secs(10)).await.code(), Some(0));
+    assert_eq!(app.last_numbers().await[0], 0);
+}
+
+/// Over HTTP/2, where no write ever times out.
+#[tokio::test]
+async fn a_replay_over_http2_is_taken_whole_or_cut() {
+    let app = soon_cut().set("http.write_timeout", "300ms").start().await;
+    fill(&app).await;
+    let before = app.metric(CONNECTIONS, &[]).await;
+    let path = format!("{}{}", app.client.url, after("s", "i", "beginning"));
+    let get = async || {
+        let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge();
+        let request = client.build().unwrap().get(&path).header("accept", "application/x-ndjson");
+        request.send().await.unwrap()
+    };
+
+    let mut taken = get().await;
+    let (mut lines, started) = (0, Instant::now());
+    while let Some(piece) = taken.chunk().await.expect("no cut") {
+        lines += piece.iter().filter(|byte| **byte == b'\n').count();
+        dawdle(Duration::from_millis(2)).await;
+    }
+    assert_eq!(lines, EVENTS);
+    assert!(started.elapsed() > Duration::from_millis(1000), "{:?}", started.elapsed());
+    drop(taken);
+
+    let stuck = get().await;
+    app.metric_is(CONNECTIONS, before).await;
+    drop(stuck);
 }
 
 /// Longer than any single piece may take.
