@@ -150,7 +150,7 @@ pub struct Reader {
 /// `[live]`: streams, and how much of everything they may take.
 #[derive(Debug, Clone)]
 pub struct Live {
-    /// Streams at a time.
+    /// Streams at a time; may be none.
     pub streams: usize,
     /// Most sources of one stream.
     pub sources: usize,

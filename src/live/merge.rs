@@ -12,7 +12,6 @@ use crate::position::Position;
 use crate::reader::Stretch;
 
 /// How many early events are remembered until the tail has brought them, too. One more is not early.
-#[cfg_attr(not(test), expect(dead_code, reason = "news by Redis are to come"))]
 const EARLY: usize = 1024;
 
 /// What a follower has had.

@@ -227,3 +227,82 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(offset: i64) -> StoredEvent {
+        let cursor = Cursor::new(0, offset).unwrap();
+        StoredEvent::new(cursor, offset * 10, ["i", "t", "repo", "a", "j"], b"{}", true).unwrap()
+    }
+
+    fn source() -> Source {
+        Source::new("repo", "a").unwrap()
+    }
+
+    /// Follows partition 0 from offset 5, with an event at each of these.
+    fn memory(offsets: &[i64]) -> Memory {
+        let memory = Memory::new(1 << 20, &Arc::new(Metrics::new()));
+        let mut steps = vec![Step::Restart { partition: 0, from: 5 }];
+        steps.extend(offsets.iter().map(|offset| Step::Event(event(*offset))));
+        memory.take(&steps);
+        memory
+    }
+
+    fn newest(memory: &Memory, before: Before) -> Option<Vec<i64>> {
+        let recent = memory.recent(&source(), 0, before, 10)?;
+        Some(recent.events.iter().map(|event| event.cursor().offset()).collect())
+    }
+
+    #[test]
+    fn the_newest_events_are_known_once_the_end_was_reached_and_while_it_is_followed() {
+        let memory = memory(&[5, 7]);
+        let end = Before::End { head: None };
+        assert_eq!(newest(&memory, end), None, "it is still on its way");
+        memory.take(&[Step::Live { partition: 0 }]);
+        assert_eq!(newest(&memory, end), Some(vec![7, 5]));
+        memory.take(&[Step::Lost { partition: 0 }]);
+        assert_eq!(newest(&memory, end), None);
+        // What lies below something that is covered is known all the same.
+        assert_eq!(newest(&memory, Before::Offset(7)), Some(vec![5]));
+        assert_eq!(newest(&memory, Before::Offset(9)), None);
+    }
+
+    #[test]
+    fn an_acknowledged_event_that_the_tail_has_not_read_is_not_passed_over() {
+        let memory = memory(&[5, 7]);
+        memory.take(&[Step::Live { partition: 0 }]);
+        assert_eq!(newest(&memory, Before::End { head: Some(8) }), None);
+        memory.take(&[Step::Event(event(8))]);
+        assert_eq!(newest(&memory, Before::End { head: Some(8) }), Some(vec![8, 7, 5]));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_the_tail_waits_until_it_comes_and_not_forever() {
+        let memory = Arc::new(memory(&[5]));
+        // It is not followed.
+        memory.reaches(0, 100).await;
+        memory.take(&[Step::Live { partition: 0 }]);
+        let waiting = tokio::spawn({
+            let memory = Arc::clone(&memory);
+            async move { memory.reaches(0, 6).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        memory.take(&[Step::Event(event(6))]);
+        waiting.await.unwrap();
+        memory.reaches(0, 100).await;
+    }
+
+    #[test]
+    fn what_the_log_no_longer_has_is_not_known_here_either() {
+        let memory = memory(&[5, 7]);
+        memory.take(&[Step::Live { partition: 0 }]);
+        let at = |offset| memory.get(Cursor::new(0, offset).unwrap());
+        assert_eq!((at(5), at(6)), (Hit::Event(event(5)), Hit::NoEvent));
+        memory.begins(0, 6);
+        assert_eq!((at(5), at(6)), (Hit::Miss, Hit::NoEvent));
+        assert_eq!(newest(&memory, Before::End { head: None }), Some(vec![7]));
+    }
+}

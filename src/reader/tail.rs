@@ -35,7 +35,7 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// Starts it, unless there is no memory for what it would read.
+    /// Starts it, unless there is no memory for what it would read, nor are there any streams.
     ///
     /// # Errors
     /// The consumer or the thread cannot be made.
@@ -47,7 +47,7 @@ impl Tail {
         metrics: &Arc<Metrics>,
     ) -> Result<Self, String> {
         let (stop, mut threads) = (Arc::new(AtomicBool::new(false)), Threads::default());
-        if settings.reader.memory == 0 {
+        if settings.reader.memory == 0 && settings.live.streams == 0 {
             return Ok(Tail { stop, threads });
         }
         let fetch = Fetch::Tail { wait: settings.reader.tail_wait };

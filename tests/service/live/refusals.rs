@@ -48,3 +48,9 @@ async fn head_opens_nothing() {
     assert_eq!(head.headers()["content-type"], "text/event-stream");
     app.metric_is("dual_stream_live_streams", 0.0).await;
 }
+
+#[tokio::test]
+async fn streams_can_be_turned_off() {
+    let app = TestApp::builder().set("live.streams", "0").start().await;
+    assert_eq!(app.client.get("/events/stream").await.problem(), "too-many-streams");
+}

@@ -120,3 +120,12 @@ async fn partitions_that_are_added_are_followed_from_their_beginning() {
     let came: BTreeSet<_> = stream.cursors(all.len()).await.into_iter().collect();
     assert_eq!(came, all);
 }
+
+#[tokio::test]
+async fn streams_need_no_memory_of_recent_events() {
+    let app = TestApp::builder().set("reader.memory", "0B").start().await;
+    let old = store(&app.client, "i", 20).await;
+    let mut stream = app.client.resume(SOURCE, &old[4]).await;
+    let new = store(&app.client, "i", 20).await;
+    assert_eq!(stream.cursors(35).await, [&old[5..], &new].concat());
+}
