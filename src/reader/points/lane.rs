@@ -20,6 +20,8 @@ const RESTARTS: u32 = 3;
 pub(super) struct Lane {
     waiting: BTreeMap<i64, Vec<Ask>>,
     run: Option<Run>,
+    /// Where the last read began.
+    at: i64,
 }
 
 /// One read, and those who wait for it.
@@ -50,26 +52,29 @@ impl Lane {
         self.run.is_some()
     }
 
-    /// Where to start reading, when there is a reason and nothing is being read: at the first
-    /// question, together with its neighbours.
+    /// Where to start reading, when there is a reason and nothing is being read: at the next
+    /// question ahead, together with its neighbours. Reads go upwards through the partition and
+    /// begin anew at its lowest question. With the lowest always first, those who ask for what is
+    /// higher up would wait for as long as others ask.
     pub(super) fn next_run(&mut self) -> Option<i64> {
         if self.run.is_some() {
             return None;
         }
-        let from = *self.waiting.first_key_value()?.0;
+        let ahead = self.waiting.range(self.at.saturating_add(1)..).next();
+        let from = *ahead.or(self.waiting.first_key_value())?.0;
         let mut last = from;
-        for &offset in self.waiting.keys() {
+        for (&offset, _) in self.waiting.range(from..) {
             if offset.saturating_sub(last) > NEIGHBOURS {
                 break;
             }
             last = offset;
         }
-        let later = match last.checked_add(1) {
-            Some(behind) => self.waiting.split_off(&behind),
-            None => BTreeMap::new(),
-        };
-        let asks = std::mem::replace(&mut self.waiting, later);
+        let mut asks = self.waiting.split_off(&from);
+        if let Some(behind) = last.checked_add(1) {
+            self.waiting.append(&mut asks.split_off(&behind));
+        }
         self.run = Some(Run { asks, restarts: 0 });
+        self.at = from;
         Some(from)
     }
 
@@ -146,4 +151,50 @@ impl Run {
 
 fn answer(asks: BTreeMap<i64, Vec<Ask>>, with: &Result<Found, ReadError>) {
     asks.into_values().flatten().for_each(|ask| ask.answer(with.clone()));
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::cursor::Cursor;
+
+    fn ask(lane: &mut Lane, offset: i64) {
+        let (reply, _) = oneshot::channel();
+        lane.add(Ask { cursor: Cursor::new(0, offset).unwrap(), deadline: Instant::now(), reply });
+    }
+
+    /// Where the next read begins, which then finds nothing.
+    fn run(lane: &mut Lane) -> Option<i64> {
+        let from = lane.next_run()?;
+        lane.fail(&ReadError::Unavailable);
+        assert!(lane.has_finished());
+        Some(from)
+    }
+
+    #[test]
+    fn who_asks_for_what_is_high_up_does_not_wait_for_all_who_ask_for_less() {
+        let mut lane = Lane::default();
+        for offset in [5000, 1000, 9000] {
+            ask(&mut lane, offset);
+        }
+        assert_eq!(run(&mut lane), Some(1000));
+        ask(&mut lane, 0);
+        assert_eq!(run(&mut lane), Some(5000));
+        ask(&mut lane, 5000);
+        assert_eq!(run(&mut lane), Some(9000));
+        assert_eq!([run(&mut lane), run(&mut lane), run(&mut lane)], [Some(0), Some(5000), None]);
+    }
+
+    #[test]
+    fn neighbours_share_a_read_and_others_wait() {
+        let mut lane = Lane::default();
+        for offset in [300, 100, 200, 600, 10] {
+            ask(&mut lane, offset);
+        }
+        lane.at = 50;
+        assert_eq!(run(&mut lane), Some(100));
+        assert_eq!([run(&mut lane), run(&mut lane), run(&mut lane)], [Some(600), Some(10), None]);
+    }
 }
