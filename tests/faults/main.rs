@@ -71,7 +71,7 @@ fn all() -> Vec<(Form, &'static str, Scenario)> {
         Short "partitions added" limits::partitions_added;
         Full "right to write revoked" limits::rights_revoked;
         Short "broker killed while events are read" reading::broker_killed;
-        Short "broker frozen while events are read" reading::broker_frozen;
+        Full "broker frozen while events are read" reading::broker_frozen;
         Short "Redis killed and started again" redis::killed;
         Full "Redis frozen" redis::frozen;
         Full "Redis paused" redis::paused;
