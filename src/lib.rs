@@ -36,6 +36,7 @@ pub mod dev;
 pub mod event;
 pub mod http;
 pub mod kafka;
+pub mod live;
 pub mod metrics;
 pub mod notifier;
 pub mod position;

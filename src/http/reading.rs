@@ -11,7 +11,11 @@ mod replay;
 mod room;
 mod time;
 
+pub(super) use accept::{Format, choose};
+pub(super) use encode::on_a_line;
 pub(super) use fetch::fetch;
 pub(super) use list::list;
 pub(super) use point::event;
+pub(super) use query::{Faults, decoded, decoded_lossily};
+pub(super) use refusal::unread;
 pub use room::Room;

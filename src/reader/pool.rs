@@ -160,3 +160,64 @@ impl Lines {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    fn one_thread() -> Pool {
+        let mut settings = Settings::load([]).unwrap();
+        settings.reader.scans = 1;
+        Pool::start(&settings, 3).unwrap()
+    }
+
+    fn says(word: &'static str, heard: &Sender<&'static str>) -> Job {
+        let heard = heard.clone();
+        Box::new(move |_| heard.send(word).unwrap())
+    }
+
+    /// Keeps the thread until the value is dropped.
+    fn keep(pool: &Pool) -> Sender<()> {
+        let (release, released) = channel::<()>();
+        let (begin, begun) = channel();
+        let wait = move |_: &LogConsumer| {
+            begin.send(()).unwrap();
+            let _ = released.recv();
+        };
+        pool.stream(Box::new(wait));
+        begun.recv().unwrap();
+        release
+    }
+
+    #[test]
+    fn pages_and_parts_of_streams_have_their_turns_and_too_many_pages_are_refused() {
+        let pool = one_thread();
+        let kept = keep(&pool);
+        let (tell, heard) = channel();
+        for _ in 0..3 {
+            assert!(pool.page(says("page", &tell)).is_ok());
+            pool.stream(says("stream", &tell));
+        }
+        assert!(pool.page(says("refused", &tell)).is_err());
+        assert!(pool.is_waited_for());
+        drop((kept, tell));
+        let order: Vec<_> = heard.iter().collect();
+        assert_eq!(order, ["page", "stream", "page", "stream", "page", "stream"]);
+        pool.stop();
+    }
+
+    #[test]
+    fn what_waits_at_the_end_is_dropped() {
+        let pool = one_thread();
+        let kept = keep(&pool);
+        let (tell, heard) = channel();
+        assert!(pool.page(says("page", &tell)).is_ok());
+        pool.stop();
+        assert!(pool.page(says("page", &tell)).is_err());
+        pool.stream(says("stream", &tell));
+        drop((kept, tell));
+        assert_eq!(heard.iter().next(), None);
+    }
+}

@@ -43,3 +43,40 @@ impl Room {
         answer
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cursor::Cursor;
+    use crate::kafka::StoredEvent;
+
+    fn found(size: usize) -> Result<Found, ReadError> {
+        let cursor = Cursor::new(0, 0).unwrap();
+        let value = vec![b'x'; size];
+        Ok(Found::Event(StoredEvent::new(cursor, 0, [""; 5], &value, true).unwrap()))
+    }
+
+    #[test]
+    fn what_has_no_room_is_left_out_but_never_the_first() {
+        let mut room = Room::new(100);
+        assert!(room.fit(found(150)).is_ok());
+        assert_eq!(room.wave(), 0);
+
+        let mut room = Room::new(100);
+        assert!(room.fit(found(60)).is_ok());
+        assert_eq!(room.fit(found(60)), Err(ReadError::AnswerFull));
+        assert_eq!(room.wave(), 0, "nothing is asked for after that");
+        assert_eq!(room.fit(Ok(Found::NotYet)), Ok(Found::NotYet));
+    }
+
+    #[test]
+    fn as_much_is_asked_for_at_once_as_is_likely_to_have_room() {
+        let mut room = Room::new(10_000);
+        assert_eq!(room.wave(), FIRST_WAVE);
+        let _ = room.fit(found(1_000));
+        assert_eq!(room.wave(), 9);
+        let mut room = Room::new(10_000_000);
+        let _ = room.fit(found(10));
+        assert_eq!(room.wave(), MOST_OF_A_WAVE);
+    }
+}

@@ -112,6 +112,17 @@ pub async fn create_topic(brokers: &str, topic: &str, partitions: i32, config: &
     });
 }
 
+/// Makes a topic whose partitions lie on these brokers.
+pub async fn create_topic_on(brokers: &str, topic: &str, partitions: &[&[i32]]) {
+    let count = i32::try_from(partitions.len()).expect("some");
+    let topic = NewTopic::new(topic, count, TopicReplication::Variable(partitions))
+        .set("min.insync.replicas", "1");
+    let results = admin(brokers).create_topics([&topic], &AdminOptions::new()).await;
+    results.expect("an answer").into_iter().for_each(|result| {
+        result.expect("a new topic");
+    });
+}
+
 pub async fn delete_topic(brokers: &str, topic: &str) {
     let results = admin(brokers).delete_topics(&[topic], &AdminOptions::new()).await;
     results.expect("an answer").into_iter().for_each(|result| {

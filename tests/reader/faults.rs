@@ -7,7 +7,7 @@ use dual_stream::position::Position;
 use dual_stream::reader::{Found, ReadError, Start};
 use futures_util::future::join_all;
 
-use crate::harness::{Broker, eventually};
+use crate::harness::{Broker, Cluster, eventually, kafka, unique};
 use crate::rig::{Log, Record, ids, source};
 
 fn events(from: usize, count: usize) -> Vec<Record> {
@@ -145,5 +145,63 @@ async fn without_kafka_nobody_waits() {
     assert_eq!(rig.reader.event(cursor).await, Err(ReadError::Unavailable));
     assert_eq!(rig.reader.recent(&source("a"), None, 1).await, Err(ReadError::Unavailable));
     assert!(started.elapsed() < Duration::from_millis(500));
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_partition_without_a_leader_keeps_no_other_from_being_read() {
+    let mut cluster = Cluster::start().await;
+    // Each broker has one of the partitions, and nobody else has it.
+    let brokers = cluster.addresses();
+    let topic = unique("log");
+    kafka::create_topic_on(&brokers, &topic, &[&[1], &[2], &[3]]).await;
+    let log = Log::at(&brokers, &topic);
+    let records: Vec<_> = (0..60).map(|n| Record::event(n % 3, "a", &n.to_string())).collect();
+    let cursors = log.write(&records).await;
+    let running = log.reader().set("reader.timeout", "1s").start().await;
+    running.has_in_memory(cursors[58]).await;
+    cluster.broker(3).kill().await;
+    eventually("a partition has no leader", async || {
+        (kafka::leader(&brokers, &topic, 2) < 0).then_some(())
+    })
+    .await;
+    let cold = log.reader().set("reader.timeout", "1s").without_memory();
+    let started = log.reader().set("reader.timeout", "1s");
+    for rig in [running, started.start().await, cold.start().await] {
+        let more = [Record::event(0, "a", "x"), Record::event(1, "a", "y")];
+        let [first, second] = log.write(&more).await[..] else { panic!("two cursors") };
+        for (cursor, id) in [(first, "x"), (second, "y"), (cursors[0], "0"), (cursors[58], "58")] {
+            assert_eq!(rig.event(cursor).await.id(), id);
+        }
+        let time = Instant::now();
+        let (led, lost) = tokio::join!(rig.reader.event(first), rig.reader.event(cursors[2]));
+        assert!(matches!(led, Ok(Found::Event(_))));
+        // The first one may have it in memory.
+        assert!(matches!(lost, Ok(Found::Event(_)) | Err(ReadError::Unavailable)), "{lost:?}");
+        assert!(time.elapsed() < Duration::from_secs(3), "{:?}", time.elapsed());
+        rig.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_starts_beside_a_partition_without_a_leader_follows_the_others() {
+    let mut cluster = Cluster::start().await;
+    let brokers = cluster.addresses();
+    let topic = unique("log");
+    kafka::create_topic_on(&brokers, &topic, &[&[1], &[2], &[3]]).await;
+    let log = Log::at(&brokers, &topic);
+    cluster.broker(2).kill().await;
+    eventually("a partition has no leader", async || {
+        (kafka::leader(&brokers, &topic, 1) < 0).then_some(())
+    })
+    .await;
+    let rig = log.reader().start().await;
+    let cursors = log.write(&[Record::event(0, "a", "x"), Record::event(2, "a", "y")]).await;
+    for cursor in cursors {
+        rig.has_in_memory(cursor).await;
+    }
+    cluster.broker(2).start().await;
+    let cursor = log.write_one(Record::event(1, "a", "z")).await;
+    rig.has_in_memory(cursor).await;
     rig.stop().await;
 }

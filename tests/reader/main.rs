@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by them")]
 
 mod bounds;
+mod dev;
 mod faults;
 #[path = "../harness/mod.rs"]
 mod harness;

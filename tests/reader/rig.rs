@@ -25,7 +25,6 @@ pub struct Rig {
     pub reader: Reader,
     pub metrics: Arc<Metrics>,
     pub heads: Arc<Heads>,
-    pub log: Log,
     cluster: Cluster,
     producer: Arc<Producer<()>>,
 }
@@ -33,7 +32,6 @@ pub struct Rig {
 /// Settings that differ from the defaults.
 pub struct Builder {
     variables: Vec<(String, String)>,
-    log: Log,
 }
 
 /// A topic that is written to by anyone.
@@ -151,7 +149,7 @@ impl Log {
 
     /// A reader of it, with the default settings.
     pub fn reader(&self) -> Builder {
-        let builder = Builder { variables: Vec::new(), log: self.clone() };
+        let builder = Builder { variables: Vec::new() };
         builder
             .set("kafka.brokers", &self.brokers)
             .set("kafka.topic", &self.topic)
@@ -198,10 +196,15 @@ impl Builder {
             Producer::<()>::new(&settings.kafka, &settings.publisher, |_, ()| {}).unwrap();
         let producer = Arc::new(producer);
         let cluster = Cluster::watch(&settings, Arc::clone(&producer)).unwrap();
-        let reader =
-            Reader::start(&settings, cluster.state().clone(), Arc::clone(&heads), &metrics)
-                .unwrap();
-        Rig { reader, metrics, heads, log: self.log, cluster, producer }
+        let reader = Reader::start(
+            &settings,
+            cluster.state().clone(),
+            Arc::clone(&heads),
+            Box::new(|_| ()),
+            &metrics,
+        )
+        .unwrap();
+        Rig { reader, metrics, heads, cluster, producer }
     }
 }
 

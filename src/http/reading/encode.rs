@@ -75,13 +75,19 @@ fn result(out: &mut Vec<u8>, cursor: Cursor, outcome: &Outcome) {
 pub(super) fn lines(events: &[StoredEvent]) -> Vec<u8> {
     let mut out = Vec::with_capacity(room_for(events.iter()));
     for event in events {
-        out.push(b'{');
-        let begin = out.len();
-        entry(&mut out, event);
-        on_one_line(&mut out[begin..]);
-        out.extend_from_slice(b"}\n");
+        on_a_line(&mut out, event);
+        out.push(b'\n');
     }
     out
+}
+
+/// An event as a JSON object on one line, without the line's end.
+pub(in super::super) fn on_a_line(out: &mut Vec<u8>, event: &StoredEvent) {
+    out.push(b'{');
+    let begin = out.len();
+    entry(out, event);
+    on_one_line(&mut out[begin..]);
+    out.push(b'}');
 }
 
 /// Line ends in JSON are white space between its tokens, since strings have them escaped; so they
