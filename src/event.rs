@@ -27,6 +27,7 @@ mod rejection;
 mod rules;
 #[cfg(test)]
 mod samples;
+mod selection;
 mod source;
 mod surrogates;
 mod syntax;
@@ -40,6 +41,7 @@ pub use array::parse_array;
 pub use lines::parse_lines;
 pub use one::parse_one;
 pub use rejection::{Fault, Rejection, RejectionKind};
+pub use selection::Selection;
 pub use source::{InvalidSource, Source};
 
 /// How much is taken.

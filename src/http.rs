@@ -11,6 +11,7 @@ mod flow;
 mod health;
 mod item;
 mod last;
+mod live;
 mod media;
 mod phase;
 mod pieces;
@@ -39,6 +40,7 @@ pub use routes::{ADMIN as ADMIN_ROUTES, API as API_ROUTES, Route};
 pub use server::Server;
 
 use crate::event;
+use crate::live::Hub;
 use crate::metrics::{self, Metrics};
 use crate::publisher::{Admission, DualPublisher};
 use crate::reader::Reader;
@@ -51,6 +53,8 @@ pub struct App {
     pub admission: Admission,
     /// Reads events back.
     pub reader: Reader,
+    /// Hands on what the tail brings.
+    pub live: Hub,
     /// The bytes of what was read that may be left unread.
     pub answers: Room,
     /// The most cursors that are fetched at once.
@@ -73,6 +77,7 @@ pub fn api(app: Arc<App>, cors_origins: &[String]) -> Router {
         .route("/events", get(reading::list).post(events::create))
         .route("/events/batch", post(events::create_batch))
         .route("/events/fetch", post(reading::fetch))
+        .route("/events/stream", get(live::stream))
         .route("/events/{cursor}", get(reading::event))
         .merge(probes())
         .merge(docs::routes())

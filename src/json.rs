@@ -41,18 +41,30 @@ pub fn write_event(json: &mut impl BufMut, cursor: Cursor, time: i64, event: &[u
     json.put_slice(event);
 }
 
-/// Writes the same as a line of its own, `{"cursor":…,"time":…,"event":…}`.
+/// Writes the same as an object on one line, `{"cursor":…,"time":…,"event":…}`, without the line's
+/// end.
+pub fn write_event_object<B: BufMut + AsMut<[u8]>>(
+    json: &mut B,
+    cursor: Cursor,
+    time: i64,
+    event: &[u8],
+) {
+    json.put_slice(b"{");
+    let begin = json.as_mut().len();
+    write_event(json, cursor, time, event);
+    on_one_line(&mut json.as_mut()[begin..]);
+    json.put_slice(b"}");
+}
+
+/// Writes the same with the line's end.
 pub fn write_event_line<B: BufMut + AsMut<[u8]>>(
     lines: &mut B,
     cursor: Cursor,
     time: i64,
     event: &[u8],
 ) {
-    lines.put_slice(b"{");
-    let begin = lines.as_mut().len();
-    write_event(lines, cursor, time, event);
-    on_one_line(&mut lines.as_mut()[begin..]);
-    lines.put_slice(b"}\n");
+    write_event_object(lines, cursor, time, event);
+    lines.put_slice(b"\n");
 }
 
 /// Line ends in JSON are white space between its tokens, since strings have them escaped; so they

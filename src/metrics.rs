@@ -9,7 +9,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 pub use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+pub use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
@@ -162,6 +162,66 @@ impl LookUp {
     }
 }
 
+/// How an event came to a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// As one of the recent ones that were asked for.
+    Recent,
+    /// Read of the log, as it was missing.
+    Log,
+    /// By the tail.
+    Tail,
+}
+
+impl By {
+    const ALL: [By; 3] = [By::Recent, By::Log, By::Tail];
+
+    fn labels(self) -> Delivery {
+        let by = match self {
+            By::Recent => "recent",
+            By::Log => "log",
+            By::Tail => "tail",
+        };
+        Delivery { by: Word(by) }
+    }
+}
+
+/// The label of deliveries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Delivery {
+    by: Word,
+}
+
+/// Why a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The client went.
+    Client,
+    /// The client did not take what came.
+    Slow,
+    /// The service ends.
+    ShuttingDown,
+}
+
+impl Ended {
+    const ALL: [Ended; 3] = [Ended::Client, Ended::Slow, Ended::ShuttingDown];
+
+    fn labels(self) -> EndReason {
+        let reason = match self {
+            Ended::Client => "client",
+            Ended::Slow => "slow",
+            Ended::ShuttingDown => "shutting_down",
+        };
+        EndReason { reason: Word(reason) }
+    }
+}
+
+/// The label of streams that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EndReason {
+    reason: Word,
+}
+
 /// The service's metrics: cheap to count, rendered on demand.
 pub struct Metrics {
     registry: Registry,
@@ -219,6 +279,20 @@ pub struct Metrics {
     pub reader_under_way: Gauge,
     /// Records that Kafka has and the tail has not read yet.
     pub reader_tail_lag: Gauge,
+    /// Open streams.
+    pub live_streams: Gauge,
+    /// The limit of the open streams.
+    pub live_streams_limit: Gauge,
+    /// Bytes of events that wait for any client of a stream.
+    pub live_held: Gauge,
+    /// The limit of the bytes that wait for clients of streams.
+    pub live_held_limit: Gauge,
+    /// Events that streams have brought.
+    pub live_delivered: Family<Delivery, Counter>,
+    /// Streams that ended.
+    pub live_ended: Family<EndReason, Counter>,
+    /// Streams that were told that events may be missing.
+    pub live_resets: Counter,
 }
 
 impl Metrics {
@@ -253,6 +327,13 @@ impl Metrics {
             reader_scanned_records: Counter::default(),
             reader_under_way: Gauge::default(),
             reader_tail_lag: Gauge::default(),
+            live_streams: Gauge::default(),
+            live_streams_limit: Gauge::default(),
+            live_held: Gauge::default(),
+            live_held_limit: Gauge::default(),
+            live_delivered: Family::default(),
+            live_ended: Family::default(),
+            live_resets: Counter::default(),
         };
         metrics.register_http();
         metrics.register_publishing();
@@ -260,6 +341,7 @@ impl Metrics {
         metrics.register_answers();
         metrics.register_notifying();
         metrics.register_reader();
+        metrics.register_live();
         metrics.register_state();
         metrics
     }
@@ -409,6 +491,43 @@ impl Metrics {
         }
     }
 
+    fn register_live(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("live_streams", "Open streams", self.live_streams.clone());
+        registry.register(
+            "live_streams_limit",
+            "The most streams (live.streams)",
+            self.live_streams_limit.clone(),
+        );
+        registry.register_with_unit(
+            "live_held",
+            "Events that wait for any client of a stream",
+            Unit::Bytes,
+            self.live_held.clone(),
+        );
+        registry.register_with_unit(
+            "live_held_limit",
+            "Where clients of streams must not be behind any more (live.memory)",
+            Unit::Bytes,
+            self.live_held_limit.clone(),
+        );
+        registry.register(
+            "live_delivered",
+            "Events that streams have brought, by where they came from",
+            self.live_delivered.clone(),
+        );
+        By::ALL.into_iter().for_each(|by| drop(self.live_delivered.get_or_create(&by.labels())));
+        let registry = &mut self.registry;
+        registry.register("live_ended", "Streams that ended, by reason", self.live_ended.clone());
+        let ended = |why: Ended| drop(self.live_ended.get_or_create(&why.labels()));
+        Ended::ALL.into_iter().for_each(ended);
+        self.registry.register(
+            "live_resets",
+            "Times that a stream was told that events may be missing",
+            self.live_resets.clone(),
+        );
+    }
+
     fn register_state(&mut self) {
         let registry = &mut self.registry;
         registry.register("kafka_up", "1 while the topic can be written to", self.kafka_up.clone());
@@ -451,6 +570,16 @@ impl Metrics {
     pub fn reader_scanned(&self, outcome: ScanOutcome, records: usize) {
         self.reader_scans.get_or_create(&outcome.labels()).inc();
         self.reader_scanned_records.inc_by(records as u64);
+    }
+
+    /// Counts an event that a stream has brought.
+    pub fn live_delivered(&self, by: By) {
+        self.live_delivered.get_or_create(&by.labels()).inc();
+    }
+
+    /// Counts a stream that ended.
+    pub fn live_ended(&self, why: Ended) {
+        self.live_ended.get_or_create(&why.labels()).inc();
     }
 
     /// All metrics in the OpenMetrics text format.

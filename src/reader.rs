@@ -1,6 +1,7 @@
 //! Reading back: by cursor, the recent events of a source, and replay.
 
 mod answer;
+mod catch_up;
 mod memory;
 mod points;
 mod pool;
@@ -20,6 +21,9 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 pub use answer::{Found, Page, ReadError, Start};
+pub use catch_up::CatchUp;
+pub use memory::Step;
+pub use scan::Stretch;
 pub use stream::ReplayStream;
 
 use crate::cursor::Cursor;
@@ -34,6 +38,10 @@ use replay::Replay;
 use room::Room;
 use scan::Scanner;
 use shared::Shared;
+
+/// Is shown what the tail has read, in its order, on the tail's thread: it must not wait. What it is
+/// shown is in memory already.
+pub type Follow = Box<dyn Fn(&[Step]) + Send>;
 
 /// Reads events back, from memory where they are recent, else from Kafka.
 #[derive(Clone)]
@@ -51,9 +59,10 @@ impl Reader {
         settings: &Settings,
         cluster: watch::Receiver<ClusterState>,
         heads: Arc<Heads>,
+        follow: Follow,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, String> {
-        let shared = Shared::start(settings, cluster, heads, metrics)?;
+        let shared = Shared::start(settings, cluster, (heads, follow), metrics)?;
         Ok(Reader { shared: Arc::new(shared) })
     }
 

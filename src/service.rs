@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::event::Limits;
 use crate::http::{self, App, Edge, Health, Phase, Room, Server};
+use crate::live::Hub;
 use crate::metrics::Metrics;
 use crate::notifier::{Announced, Broadcaster, Notifier};
 use crate::publisher::{Admission, DualPublisher};
@@ -98,10 +99,19 @@ impl Service {
         let topic = settings.kafka.topic.clone();
         let cluster = publisher.cluster().clone();
         let heads = Arc::clone(publisher.heads());
-        let reader = Reader::start(settings, cluster.clone(), heads, &metrics)?;
+        let live = Hub::new(&settings.live, &metrics);
+        let followers = live.clone();
+        let reader = Reader::start(
+            settings,
+            cluster.clone(),
+            heads,
+            Box::new(move |steps| followers.follow(steps)),
+            &metrics,
+        )?;
         let app = App {
             publisher,
             reader,
+            live,
             admission: Admission::new(&settings.publisher, &metrics),
             answers: Room::new(settings.publisher.max_in_flight_bytes / 2, &metrics),
             max_fetch: settings.reader.max_fetch,
@@ -150,6 +160,8 @@ impl Service {
         sleep(settings.delay).await;
         // Connections that do not end must not take the time of what they have already posted.
         stop.send_replace(Phase::Stopping(started + settings.for_requests()));
+        // Streams have no end of their own, and their clients find another instance by now.
+        self.app.live.close();
         let at_close = Tally::of(&self.app);
         let connections_cut = api.await.unwrap_or_default();
         // Notifications are sent all the while; what is reported last needs a moment, too.

@@ -43,6 +43,8 @@ pub struct Settings {
     pub kafka: Kafka,
     /// Reading back.
     pub reader: Reader,
+    /// Streams.
+    pub live: Live,
     /// The server of the notifications.
     pub redis: Redis,
     /// The notifications.
@@ -143,6 +145,27 @@ pub struct Reader {
     pub timeout: Duration,
     /// How long a question for new events waits at the broker.
     pub tail_wait: Duration,
+}
+
+/// `[live]`: streams, and how much of everything they may take.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// Streams at a time; may be none.
+    pub streams: usize,
+    /// Most sources of one stream.
+    pub sources: usize,
+    /// Events that may wait for one client.
+    pub queue: usize,
+    /// Bytes of events that may wait for one client.
+    pub queue_bytes: usize,
+    /// Bytes of events that may wait for all clients before none may be behind.
+    pub memory: usize,
+    /// Most recent events of one source that a stream begins with.
+    pub recent: usize,
+    /// How long nothing comes at the most.
+    pub heartbeat: Duration,
+    /// How long clients are told to wait before they come again.
+    pub retry: Duration,
 }
 
 /// `[redis]`.

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// From the top to the bottom. Modules of one layer do not use each other.
-const LAYERS: [&[&str]; 7] = [
+const LAYERS: [&[&str]; 8] = [
     &["main"],
     &["dev", "probe", "tail"],
     &["service"],
     &["http"],
+    &["live"],
     &["publisher", "reader"],
     &["notifier"],
     &["kafka", "redis"],

@@ -110,7 +110,7 @@ impl Seen {
             Kind::UnknownOutcome => {
                 telemetry::warn_limited!(request_id = id, %method, route, detail, "outcome unknown");
             }
-            Kind::ReadUnavailable | Kind::TooManyReads => {
+            Kind::ReadUnavailable | Kind::TooManyReads | Kind::TooManyStreams => {
                 telemetry::warn_limited!(request_id = id, %method, route, detail, "not read");
             }
             Kind::Internal => {

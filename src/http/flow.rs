@@ -1,6 +1,8 @@
 //! Answers that go on for as long as their client takes them: each piece has its time, the whole
-//! has none. When the service ends, so do they, and not in order: clients go on elsewhere.
+//! has none. When the service ends, so do they: those that would have had an end are cut, and those
+//! that never have one say so. Clients go on elsewhere.
 
+use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,11 +13,14 @@ use axum::response::Response;
 use futures_util::future::AbortHandle;
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::phase::{Phase, Stop};
 use super::quiet::UnderWay;
 use super::unread::keeping;
+
+/// How long a client has for the last piece of an answer that was ended.
+const LAST: Duration = Duration::from_secs(1);
 
 /// How often the connection asked for a piece and got one: odd while it is the client's turn to
 /// take one, even while it is ours to read it.
@@ -24,38 +29,66 @@ type Turns = watch::Sender<u64>;
 /// Watches an answer, and cuts its connection when a piece is not taken in time.
 pub(super) fn watch(
     limit: Duration,
-    connection: AbortHandle,
-    stop: Stop,
+    (connection, ending): (AbortHandle, Ending),
     response: Response,
     under_way: Option<UnderWay>,
 ) -> Response {
     let (turns, seen) = watch::channel(0);
+    let end = ending.clone();
     tokio::spawn(async move {
-        if stalls(seen, limit).await {
+        if stalls(seen, limit, end).await {
             connection.abort();
         }
     });
     let kept = Arc::new((turns, under_way));
-    response.map(|body| Body::new(Flow { body, stop, kept }))
+    response.map(|body| Body::new(Flow { body, ending, kept }))
 }
 
 /// Waits until the client leaves a piece for longer than this, or the answer is gone.
-async fn stalls(mut turns: watch::Receiver<u64>, limit: Duration) -> bool {
+async fn stalls(mut turns: watch::Receiver<u64>, limit: Duration, mut ending: Ending) -> bool {
     loop {
         let Ok(given) = turns.wait_for(|turn| turn % 2 == 1).await.map(|turn| *turn) else {
             return false;
         };
-        match timeout(limit, turns.wait_for(|turn| *turn != given)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(_)) => return false,
-            Err(_) => return true,
+        let taken = timeout(limit, turns.wait_for(|turn| *turn != given));
+        tokio::select! {
+            taken = taken => match taken {
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) => return false,
+                Err(_) => return true,
+            },
+            () = ending.is_late() => return true,
         }
+    }
+}
+
+/// What becomes of an answer when the service ends.
+#[derive(Clone)]
+pub(super) enum Ending {
+    /// It is cut: whoever took a part for the whole would be wrong.
+    Cut(Stop),
+    /// It ends by itself, as it is told to in the same way.
+    InOrder(watch::Receiver<bool>),
+}
+
+impl Ending {
+    fn is_cut(&self) -> bool {
+        matches!(self, Ending::Cut(stop) if matches!(*stop.borrow(), Phase::Stopping(_)))
+    }
+
+    /// Waits until an answer that ends in order was told to, and some time for the client to take
+    /// what is left of it.
+    async fn is_late(&mut self) {
+        let Ending::InOrder(closed) = self else { return pending().await };
+        // That the sender is gone says the same.
+        let _ = closed.wait_for(|is_closed| *is_closed).await;
+        sleep(LAST).await;
     }
 }
 
 struct Flow {
     body: Body,
-    stop: Stop,
+    ending: Ending,
     /// For as long as the last piece is not taken, too.
     kept: Arc<(Turns, Option<UnderWay>)>,
 }
@@ -68,7 +101,7 @@ impl HttpBody for Flow {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if matches!(*self.stop.borrow(), Phase::Stopping(_)) {
+        if self.ending.is_cut() {
             return Poll::Ready(Some(Err(axum::Error::new("the service ends"))));
         }
         let kept = Arc::clone(&self.kept);
@@ -108,14 +141,14 @@ mod tests {
 
     /// An answer of three pieces, and the connection that it goes over.
     fn answer() -> (Response, AbortHandle) {
-        answer_until(watch::channel(Phase::Serving).1)
+        answer_until(Ending::Cut(watch::channel(Phase::Serving).1))
     }
 
-    fn answer_until(stop: Stop) -> (Response, AbortHandle) {
+    fn answer_until(ending: Ending) -> (Response, AbortHandle) {
         let (cut, _) = AbortHandle::new_pair();
         let pieces = stream::iter(["a", "b", "c"].map(Ok::<_, axum::BoxError>));
         let response = Response::new(Body::from_stream(pieces));
-        (super::watch(SOON, cut.clone(), stop, response, None), cut)
+        (super::watch(SOON, (cut.clone(), ending), response, None), cut)
     }
 
     async fn is_cut(connection: &AbortHandle) {
@@ -148,10 +181,26 @@ mod tests {
     #[tokio::test]
     async fn at_the_end_of_the_service_it_is_cut_and_has_no_end() {
         let (tell, stop) = watch::channel(Phase::Leaving);
-        let (mut response, _) = answer_until(stop);
+        let (mut response, _) = answer_until(Ending::Cut(stop));
         assert!(response.body_mut().frame().await.unwrap().is_ok());
         tell.send_replace(Phase::Stopping(std::time::Instant::now()));
         assert!(response.body_mut().frame().await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn one_that_ends_in_order_goes_on_but_the_client_has_to_hurry() {
+        let (close, closed) = watch::channel(false);
+        let (cut, _) = AbortHandle::new_pair();
+        let pieces = stream::iter(["a", "b"].map(Ok::<_, axum::BoxError>));
+        let response = Response::new(Body::from_stream(pieces));
+        let end = (cut.clone(), Ending::InOrder(closed));
+        let mut response = super::watch(Duration::from_secs(600), end, response, None);
+        close.send_replace(true);
+        let first = response.body_mut().frame().await.unwrap();
+        let left = response.body_mut().frame().await.unwrap().unwrap();
+        drop(first.unwrap());
+        is_cut(&cut).await;
+        drop(left);
     }
 
     #[tokio::test]

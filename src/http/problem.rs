@@ -53,12 +53,14 @@ pub enum Kind {
     ReadUnavailable,
     /// As many reads are under way, or their answers unread, as may be.
     TooManyReads,
+    /// As many streams are open as may be.
+    TooManyStreams,
     /// A fault of the service.
     Internal,
 }
 
 /// Every kind of problem.
-pub const KINDS: [Kind; 19] = [
+pub const KINDS: [Kind; 20] = [
     Kind::MalformedJson,
     Kind::InvalidEvent,
     Kind::TooLarge,
@@ -77,6 +79,7 @@ pub const KINDS: [Kind; 19] = [
     Kind::UnknownOutcome,
     Kind::ReadUnavailable,
     Kind::TooManyReads,
+    Kind::TooManyStreams,
     Kind::Internal,
 ];
 
@@ -123,6 +126,9 @@ impl Kind {
             }
             Kind::TooManyReads => {
                 (StatusCode::SERVICE_UNAVAILABLE, "too-many-reads", "Too many reads")
+            }
+            Kind::TooManyStreams => {
+                (StatusCode::SERVICE_UNAVAILABLE, "too-many-streams", "Too many streams")
             }
             Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         }
@@ -270,6 +276,11 @@ impl Problem {
     pub(super) fn allow(mut self, methods: &'static str) -> Self {
         self.more.allow = Some(methods);
         self
+    }
+
+    #[cfg(test)]
+    pub(super) fn parameter_names(&self) -> Vec<String> {
+        self.more.parameters.iter().map(|fault| fault.parameter.clone()).collect()
     }
 
     pub(super) fn detail(&self) -> &str {

@@ -25,10 +25,11 @@ const WRITE: &str = "POST, OPTIONS";
 const BOTH: &str = "GET, HEAD, POST, OPTIONS";
 
 /// The routes of the API's listener.
-pub const API: [Route; 11] = [
+pub const API: [Route; 12] = [
     Route { path: "/events", allow: BOTH },
     Route { path: "/events/batch", allow: WRITE },
     Route { path: "/events/fetch", allow: WRITE },
+    Route { path: "/events/stream", allow: READ },
     Route { path: "/events/{cursor}", allow: READ },
     Route { path: "/livez", allow: READ },
     Route { path: "/readyz", allow: READ },
@@ -109,6 +110,7 @@ pub(super) fn cors(origins: &[String]) -> Option<CorsLayer> {
         .allow_headers([
             CONTENT_TYPE,
             IF_NONE_MATCH,
+            header("last-event-id"),
             header("prefer"),
             header("x-request-id"),
             header("traceparent"),

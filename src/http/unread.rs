@@ -11,10 +11,10 @@ use axum::http::Version;
 use axum::response::Response;
 use futures_util::future::AbortHandle;
 use hyper::body::{Frame, SizeHint};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
-use super::flow;
+use super::flow::{self, Ending};
 use super::phase::Stop;
 use super::quiet::UnderWay;
 use crate::publisher::{Admission, Permit};
@@ -28,7 +28,10 @@ const SMALL: u64 = 64 * 1024;
 
 /// Marks an answer that goes on for as long as its client takes it.
 #[derive(Clone)]
-pub(super) struct Flowing;
+pub(super) struct Flowing {
+    /// Says when one that has no end of its own ends: then it does so in order.
+    pub(super) closed: Option<watch::Receiver<bool>>,
+}
 
 /// Bytes that keep something alive for as long as they are.
 struct Kept<B, K> {
@@ -79,8 +82,9 @@ impl Unread {
         response: Response,
         under_way: Option<UnderWay>,
     ) -> Response {
-        if response.extensions().get::<Flowing>().is_some() {
-            return flow::watch(self.limit, self.connection, self.stop, response, under_way);
+        if let Some(Flowing { closed }) = response.extensions().get().cloned() {
+            let ending = closed.map_or(Ending::Cut(self.stop), Ending::InOrder);
+            return flow::watch(self.limit, (self.connection, ending), response, under_way);
         }
         let body = response.body();
         let is_large = body.size_hint().lower() > SMALL;

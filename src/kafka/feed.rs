@@ -21,7 +21,7 @@ use super::consumer::{LogConsumer, Unavailable};
 use super::log_record::LogRecord;
 use super::raw::RawMessage;
 use super::stored::StoredEvent;
-use crate::event::Source;
+use crate::event::{Selection, Source};
 
 /// How many records are taken from the queue in one go.
 const BATCH: usize = 1000;
@@ -99,6 +99,14 @@ impl LogItem<'_> {
             return None;
         }
         LogRecord::of(self.0).filter(|record| record.is_of(source))?.event()
+    }
+
+    /// The event in it, if it is among these.
+    pub fn event_among(&self, selection: &Selection) -> Option<StoredEvent> {
+        if !selection.may_have(self.0.key()?) {
+            return None;
+        }
+        LogRecord::of(self.0).filter(|record| record.is_among(selection))?.event()
     }
 }
 

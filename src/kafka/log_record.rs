@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::record::header;
 use super::stored::StoredEvent;
 use crate::cursor::Cursor;
-use crate::event::Source;
+use crate::event::{Selection, Source};
 
 /// What an event without a media type is taken for.
 const UNKNOWN_CONTENT: &str = "application/octet-stream";
@@ -57,6 +57,11 @@ impl<'m> LogRecord<'m> {
     /// Whether it is an event of this source.
     pub(super) fn is_of(&self, source: &Source) -> bool {
         self.source_id == source.id() && self.source_type == source.kind()
+    }
+
+    /// Whether it is one of these events.
+    pub(super) fn is_among(&self, selection: &Selection) -> bool {
+        selection.takes(self.source_type, self.source_id, self.kind)
     }
 
     /// Whether the value is one JSON value in UTF-8. It reads all of it.

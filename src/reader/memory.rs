@@ -10,8 +10,9 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::ring::{Hit, Ring};
+use super::scan::Stretch;
 use crate::cursor::Cursor;
-use crate::event::Source;
+use crate::event::{Selection, Source};
 use crate::kafka::StoredEvent;
 use crate::metrics::Metrics;
 
@@ -40,17 +41,33 @@ struct Inner {
 }
 
 /// What the tail has read.
-pub(super) enum Step {
+pub enum Step {
     /// An event.
     Event(StoredEvent),
     /// Something else, or nothing: the partition has come to this offset, itself excluded.
-    Passed { partition: i32, next: i64 },
+    Passed {
+        /// The partition.
+        partition: i32,
+        /// What comes next.
+        next: i64,
+    },
     /// Reading has begun anew here: what was before is not connected.
-    Restart { partition: i32, from: i64 },
+    Restart {
+        /// The partition.
+        partition: i32,
+        /// The offset.
+        from: i64,
+    },
     /// The end was reached: what comes is new.
-    Live { partition: i32 },
+    Live {
+        /// The partition.
+        partition: i32,
+    },
     /// It is not followed any more: what is there stays true, and is not the newest.
-    Lost { partition: i32 },
+    Lost {
+        /// The partition.
+        partition: i32,
+    },
 }
 
 /// Below what the newest events are asked for.
@@ -123,6 +140,33 @@ impl Memory {
         Some(Recent { events, from, since, low })
     }
 
+    /// The events of a selection in these stretches, oldest first of each. None when not all of them
+    /// are in memory, or they have more bytes than that.
+    pub(super) fn between(
+        &self,
+        selection: &Selection,
+        stretches: &[Stretch],
+        max_bytes: usize,
+    ) -> Option<Vec<StoredEvent>> {
+        let inner = self.inner.lock();
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        for stretch in stretches {
+            let low = inner.lows.get(&stretch.partition);
+            if low.is_some_and(|low| stretch.from < *low) {
+                return None;
+            }
+            let range = stretch.from..stretch.to;
+            for event in inner.ring.between(stretch.partition, range, selection)? {
+                bytes += event.len();
+                if bytes > max_bytes {
+                    return None;
+                }
+                events.push(event.clone());
+            }
+        }
+        Some(events)
+    }
+
     /// Waits until the tail has come past an offset of a partition. Gives up after a while, or at
     /// once where it is not followed: then the end is not in memory.
     pub(super) async fn reaches(&self, partition: i32, offset: i64) {
@@ -152,16 +196,13 @@ impl Memory {
     }
 
     /// Takes what the tail has read, in its order.
-    pub(super) fn take(&self, steps: &mut Vec<Step>) {
+    pub(super) fn take(&self, steps: &[Step]) {
         if steps.is_empty() {
             return;
         }
-        let mut steps = steps.drain(..).peekable();
-        while steps.peek().is_some() {
+        for steps in steps.chunks(STEPS) {
             let mut inner = self.inner.lock();
-            for step in steps.by_ref().take(STEPS) {
-                inner.step(step);
-            }
+            steps.iter().for_each(|step| inner.step(step));
             self.metrics.reader_memory.set(inner.ring.bytes() as i64);
         }
         self.taken.send_modify(|turns| *turns += 1);
@@ -169,9 +210,9 @@ impl Memory {
 }
 
 impl Inner {
-    fn step(&mut self, step: Step) {
-        match step {
-            Step::Event(event) => self.ring.push(event),
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Event(ref event) => self.ring.push(event.clone()),
             Step::Passed { partition, next } => self.ring.advance(partition, next),
             Step::Restart { partition, from } => {
                 self.live.remove(&partition);
@@ -205,7 +246,7 @@ mod tests {
         let memory = Memory::new(1 << 20, &Arc::new(Metrics::new()));
         let mut steps = vec![Step::Restart { partition: 0, from: 5 }];
         steps.extend(offsets.iter().map(|offset| Step::Event(event(*offset))));
-        memory.take(&mut steps);
+        memory.take(&steps);
         memory
     }
 
@@ -219,9 +260,9 @@ mod tests {
         let memory = memory(&[5, 7]);
         let end = Before::End { head: None };
         assert_eq!(newest(&memory, end), None, "it is still on its way");
-        memory.take(&mut vec![Step::Live { partition: 0 }]);
+        memory.take(&[Step::Live { partition: 0 }]);
         assert_eq!(newest(&memory, end), Some(vec![7, 5]));
-        memory.take(&mut vec![Step::Lost { partition: 0 }]);
+        memory.take(&[Step::Lost { partition: 0 }]);
         assert_eq!(newest(&memory, end), None);
         // What lies below something that is covered is known all the same.
         assert_eq!(newest(&memory, Before::Offset(7)), Some(vec![5]));
@@ -231,9 +272,9 @@ mod tests {
     #[test]
     fn an_acknowledged_event_that_the_tail_has_not_read_is_not_passed_over() {
         let memory = memory(&[5, 7]);
-        memory.take(&mut vec![Step::Live { partition: 0 }]);
+        memory.take(&[Step::Live { partition: 0 }]);
         assert_eq!(newest(&memory, Before::End { head: Some(8) }), None);
-        memory.take(&mut vec![Step::Event(event(8))]);
+        memory.take(&[Step::Event(event(8))]);
         assert_eq!(newest(&memory, Before::End { head: Some(8) }), Some(vec![8, 7, 5]));
     }
 
@@ -242,14 +283,14 @@ mod tests {
         let memory = Arc::new(memory(&[5]));
         // It is not followed.
         memory.reaches(0, 100).await;
-        memory.take(&mut vec![Step::Live { partition: 0 }]);
+        memory.take(&[Step::Live { partition: 0 }]);
         let waiting = tokio::spawn({
             let memory = Arc::clone(&memory);
             async move { memory.reaches(0, 6).await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        memory.take(&mut vec![Step::Event(event(6))]);
+        memory.take(&[Step::Event(event(6))]);
         waiting.await.unwrap();
         memory.reaches(0, 100).await;
     }
@@ -257,7 +298,7 @@ mod tests {
     #[test]
     fn what_the_log_no_longer_has_is_not_known_here_either() {
         let memory = memory(&[5, 7]);
-        memory.take(&mut vec![Step::Live { partition: 0 }]);
+        memory.take(&[Step::Live { partition: 0 }]);
         let at = |offset| memory.get(Cursor::new(0, offset).unwrap());
         assert_eq!((at(5), at(6)), (Hit::Event(event(5)), Hit::NoEvent));
         memory.begins(0, 6);

@@ -6,10 +6,10 @@ mod lane;
 use std::collections::VecDeque;
 
 use super::ReadError;
-use super::scan::{Enough, Scanner, Spent, Trouble};
+use super::scan::{Enough, Scanner, Spent, Stretch, Trouble};
 use super::{Page, Start};
 use crate::cursor::Cursor;
-use crate::event::Source;
+use crate::event::{Selection, Source};
 use crate::kafka::StoredEvent;
 use crate::position::Position;
 use lane::Lane;
@@ -21,7 +21,7 @@ const KEPT_BYTES: usize = 128 * 1024;
 
 /// A replay on its way.
 pub(super) struct Replay {
-    source: Source,
+    selection: Selection,
     lanes: Vec<Lane>,
     /// What the answer's position says of partitions in which the source is not.
     others: Position,
@@ -40,7 +40,8 @@ impl Replay {
             Start::After(position) => position.clone(),
             Start::Time(_) => Position::beginning(),
         };
-        let mut replay = Replay { source: source.clone(), lanes: Vec::new(), others };
+        let mut replay =
+            Replay { selection: Selection::of(source.clone()), lanes: Vec::new(), others };
         let mut cut = None;
         for (partition, from) in starts {
             let bounds = scanner.bounds(partition)?;
@@ -68,6 +69,22 @@ impl Replay {
             Some(()) => Err(ReadError::Removed { earliest: replay.position() }),
             None => Ok(replay),
         }
+    }
+
+    /// One whose stretches are known. Of those in `fresh` nothing was seen before: they may begin
+    /// later than that, and nothing is missing.
+    pub(super) fn between(selection: Selection, stretches: &[Stretch], fresh: &[i32]) -> Self {
+        let lane = |stretch: &Stretch| Lane {
+            partition: stretch.partition,
+            next: stretch.from,
+            end: stretch.to,
+            is_fresh: fresh.contains(&stretch.partition),
+            is_done: stretch.from >= stretch.to,
+            time: i64::MIN,
+            found: VecDeque::new(),
+        };
+        let lanes = stretches.iter().map(lane).collect();
+        Replay { selection, lanes, others: Position::beginning() }
     }
 
     /// The next so many events, within the scanner's bounds.
@@ -109,6 +126,12 @@ impl Replay {
         self.lanes.iter().all(|lane| lane.is_done && lane.found.is_empty())
     }
 
+    /// Whether a partition ended before it should have, as one does for a moment whose new leader
+    /// does not know yet how far its followers have come.
+    pub(super) fn is_short(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.is_done && lane.next < lane.end)
+    }
+
     /// Reads on in the partition that is furthest behind. `want` events are enough.
     pub(super) fn advance(
         &mut self,
@@ -122,7 +145,7 @@ impl Replay {
         let looked_at =
             Spent { records: TURN.records.min(left.records), bytes: TURN.bytes.min(left.bytes) };
         let enough = Enough { events: want, event_bytes: KEPT_BYTES, looked_at };
-        match lane.read(scanner, &self.source, enough) {
+        match lane.read(scanner, &self.selection, enough) {
             Ok(()) => Ok(()),
             Err(Trouble::Unavailable(error)) => Err(error),
             Err(Trouble::Cut { low }) if lane.is_fresh => {

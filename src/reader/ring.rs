@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
 use crate::cursor::Cursor;
-use crate::event::Source;
+use crate::event::{Selection, Source};
 use crate::kafka::StoredEvent;
 
 use partition::Partition;
@@ -134,6 +134,39 @@ impl Ring {
             _ => covered.start.min(before),
         };
         (events, from)
+    }
+
+    /// The events of a selection in a range of offsets of a partition, oldest first. None when the
+    /// range is not covered.
+    pub(crate) fn between(
+        &self,
+        partition: i32,
+        range: Range<i64>,
+        selection: &Selection,
+    ) -> Option<Vec<&StoredEvent>> {
+        let partition = self.partitions.get(&partition)?;
+        let covered = partition.covered();
+        if range.start < covered.start || range.end > covered.end {
+            return None;
+        }
+        let takes = |event: &&StoredEvent| {
+            selection.takes(event.source_type(), event.source_id(), event.kind())
+        };
+        if selection.is_everything() || !selection.source_types().is_empty() {
+            return Some(partition.between(range).filter(takes).collect());
+        }
+        let of_one = |source: &Source| {
+            partition
+                .of_hash(self.hash(source.kind(), source.id()))
+                .skip_while(|event| event.cursor().offset() >= range.end)
+                .take_while(|event| event.cursor().offset() >= range.start)
+        };
+        let mut events: Vec<_> =
+            selection.sources().iter().flat_map(of_one).filter(takes).collect();
+        events.sort_unstable_by_key(|event| event.cursor());
+        // Two sources may share a hash.
+        events.dedup_by_key(|event| event.cursor());
+        Some(events)
     }
 
     /// Bytes that it takes: events, and all that is kept beside them.

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use super::ReadError;
-use crate::event::Source;
+use crate::event::Selection;
 use crate::kafka::{LogConsumer, LogItem, StoredEvent};
 use crate::settings;
 use open::{Open, Sign};
@@ -37,12 +37,14 @@ pub(super) struct Spent {
 }
 
 /// Offsets of a partition.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stretch {
-    pub(super) partition: i32,
-    pub(super) from: i64,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// The partition.
+    pub partition: i32,
+    /// The first one.
+    pub from: i64,
     /// Itself excluded.
-    pub(super) to: i64,
+    pub to: i64,
 }
 
 /// How far it was read.
@@ -133,11 +135,11 @@ impl<'c> Scanner<'c> {
         self.consumer.offsets_at(time, partitions, limit).map_err(ReadError::because)
     }
 
-    /// The events of a source in a stretch, oldest first, until that is enough.
+    /// Those of the events that lie in a stretch, oldest first, until that is enough.
     pub(super) fn events(
         &mut self,
         stretch: Stretch,
-        source: &Source,
+        selection: &Selection,
         enough: Enough,
     ) -> Result<(Vec<StoredEvent>, Progress), Trouble> {
         let mut events = Vec::new();
@@ -146,7 +148,7 @@ impl<'c> Scanner<'c> {
         let progress = self.read(
             stretch,
             |record| {
-                if let Some(event) = record.event_of(source) {
+                if let Some(event) = record.event_among(selection) {
                     event_bytes.set(event_bytes.get() + event.len());
                     count.set(count.get() + 1);
                     events.push(event);

@@ -12,7 +12,7 @@ use super::ring::Hit;
 use super::scan::Scanner;
 use super::tail::Tail;
 use super::threads::Threads;
-use super::{Found, ReadError};
+use super::{Follow, Found, ReadError};
 use crate::cursor::Cursor;
 use crate::event::Source;
 use crate::kafka::{self, ClusterState, Heads};
@@ -33,6 +33,8 @@ pub(super) struct Shared {
     points: Points,
     pub(super) pool: Pool,
     pub(super) streams: Arc<Semaphore>,
+    /// Counts what followers have missed and is being read; they wait for each other.
+    pub(super) catch_ups: Arc<Semaphore>,
     cluster: watch::Receiver<ClusterState>,
     past_counts: Vec<i32>,
     pub(super) settings: settings::Reader,
@@ -43,17 +45,18 @@ impl Shared {
     pub(super) fn start(
         settings: &Settings,
         cluster: watch::Receiver<ClusterState>,
-        heads: Arc<Heads>,
+        (heads, follow): (Arc<Heads>, Follow),
         metrics: &Arc<Metrics>,
     ) -> Result<Self, String> {
         let memory = Arc::new(Memory::new(settings.reader.memory, metrics));
         Ok(Shared {
-            tail: Tail::start(settings, &memory, cluster.clone(), metrics)?,
+            tail: Tail::start(settings, &memory, cluster.clone(), follow, metrics)?,
             memory,
             heads,
             points: Points::start(settings)?,
             pool: Pool::start(settings, settings.reader.scans * WAITING)?,
             streams: Arc::new(Semaphore::new(settings.reader.streams)),
+            catch_ups: Arc::new(Semaphore::new(settings.reader.streams)),
             cluster,
             past_counts: settings.kafka.partition_counts.clone(),
             settings: settings.reader.clone(),
@@ -112,7 +115,7 @@ impl Shared {
     }
 
     /// Whether it makes sense to ask Kafka. Who is told so at once can try again at once.
-    fn reachable(&self) -> Result<(), ReadError> {
+    pub(super) fn reachable(&self) -> Result<(), ReadError> {
         let is_reachable = self.cluster.borrow().is_reachable();
         if is_reachable { Ok(()) } else { Err(ReadError::Unavailable) }
     }
@@ -131,11 +134,16 @@ impl Shared {
 
     /// In which partitions events of a source may be.
     pub(super) fn partitions_of(&self, source: &Source) -> Result<Vec<i32>, ReadError> {
+        let count = self.partitions()?;
+        Ok(kafka::partitions_of(source.id().as_bytes(), count, &self.past_counts))
+    }
+
+    /// How many partitions there are, or were when that was last known.
+    pub(super) fn partitions(&self) -> Result<i32, ReadError> {
         let known = self.cluster.borrow().partitions().map(|partitions| partitions.total);
         // Without Kafka, what is in memory is still there.
         let known = known.and_then(|count| i32::try_from(count).ok()).or(self.memory.partitions());
-        let count = known.ok_or(ReadError::Unavailable)?;
-        Ok(kafka::partitions_of(source.id().as_bytes(), count, &self.past_counts))
+        known.ok_or(ReadError::Unavailable)
     }
 
     /// Has something read by one of the threads of scans.
@@ -185,6 +193,7 @@ impl Shared {
     }
 
     fn stop(&self) {
+        self.catch_ups.close();
         self.tail.stop();
         self.points.stop();
         self.pool.stop();

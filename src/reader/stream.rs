@@ -61,23 +61,22 @@ impl ReplayStream {
     /// Kafka, or retention, which has overtaken the replay.
     pub async fn next(&mut self) -> Option<Result<Vec<StoredEvent>, ReadError>> {
         loop {
-            match std::mem::replace(&mut self.state, State::Over) {
-                State::Parked(replay) => self.state = self.read(replay),
-                State::Reading { mut parts, end } => match parts.recv().await {
-                    Some(part) => {
-                        self.state = State::Reading { parts, end };
-                        return Some(Ok(part));
-                    }
-                    None => match end.await {
-                        Ok(Ok(Turn::Parked(replay))) => self.state = State::Parked(replay),
-                        Ok(Ok(Turn::Over)) => return None,
-                        Ok(Err(error)) => return Some(Err(error)),
-                        // The threads have been stopped.
-                        Err(_) => return Some(Err(ReadError::Unavailable)),
-                    },
-                },
+            // Whoever waits may give up and wait again: the state stays until there is a result.
+            let end = match &mut self.state {
                 State::Over => return None,
-            }
+                State::Parked(_) => None,
+                State::Reading { parts, end } => match parts.recv().await {
+                    Some(part) => return Some(Ok(part)),
+                    // Without an answer the threads have been stopped.
+                    None => Some(end.await.unwrap_or(Err(ReadError::Unavailable))),
+                },
+            };
+            let replay = match (end, std::mem::replace(&mut self.state, State::Over)) {
+                (None, State::Parked(replay)) | (Some(Ok(Turn::Parked(replay))), _) => replay,
+                (Some(Err(error)), _) => return Some(Err(error)),
+                _ => return None,
+            };
+            self.state = self.read(replay);
         }
     }
 
@@ -125,6 +124,9 @@ fn take_turn(
             continue;
         }
         if replay.is_over() {
+            if replay.is_short() {
+                return Err(ReadError::because("the log ended before what was known of it"));
+            }
             return Ok(Turn::Over);
         }
         if started.elapsed() >= TURN && shared.pool.is_waited_for() {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::Follow;
 use super::memory::{Memory, Step};
 use super::threads::Threads;
 use crate::kafka::{ClusterState, Feed, Fetch, From, Item, LogConsumer};
@@ -34,7 +35,7 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// Starts it, unless there is no memory for what it would read.
+    /// Starts it, unless there is no memory for what it would read, nor are there any streams.
     ///
     /// # Errors
     /// The consumer or the thread cannot be made.
@@ -42,10 +43,11 @@ impl Tail {
         settings: &Settings,
         memory: &Arc<Memory>,
         cluster: watch::Receiver<ClusterState>,
+        follow: Follow,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, String> {
         let (stop, mut threads) = (Arc::new(AtomicBool::new(false)), Threads::default());
-        if settings.reader.memory == 0 {
+        if settings.reader.memory == 0 && settings.live.streams == 0 {
             return Ok(Tail { stop, threads });
         }
         let fetch = Fetch::Tail { wait: settings.reader.tail_wait };
@@ -64,6 +66,7 @@ impl Tail {
                 settings: &reader,
                 memory: &memory,
                 cluster,
+                follow,
                 metrics: &metrics,
                 places: BTreeMap::new(),
                 steps: Vec::new(),
@@ -92,6 +95,7 @@ struct Follower<'c> {
     settings: &'c settings::Reader,
     memory: &'c Memory,
     cluster: watch::Receiver<ClusterState>,
+    follow: Follow,
     metrics: &'c Metrics,
     places: BTreeMap<i32, Place>,
     /// What has been read and is not in memory yet.
@@ -110,7 +114,9 @@ impl Follower<'_> {
         }
         let mut starts = self.read();
         starts.extend(self.arrivals());
-        self.memory.take(&mut self.steps);
+        self.memory.take(&self.steps);
+        (self.follow)(&self.steps);
+        self.steps.clear();
         starts.into_iter().for_each(|(partition, from)| self.start(partition, from));
     }
 

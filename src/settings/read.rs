@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::entries::{Entries, Key, OPTIONS, Raw};
 use super::parse::{self, KIB, LARGEST};
 use super::{
-    Admin, Http, Kafka, Log, Notify, Publisher, Reader, Redis, Settings, Shutdown, kafka, redis,
+    Admin, Http, Kafka, Live, Log, Notify, Publisher, Reader, Redis, Settings, Shutdown, kafka,
+    redis,
 };
 
 /// Largest event: librdkafka's `message.max.bytes` ends at 1,000,000,000, and needs room for the
@@ -40,6 +41,7 @@ pub(super) fn settings(entries: &Entries, problems: &mut Vec<String>) -> Option<
     let publisher = publisher(reader);
     let kafka = kafka(reader);
     let read_back = read_back(reader);
+    let live = live(reader);
     let redis = redis(reader);
     let notify = notify(reader);
     let log = log(reader);
@@ -50,6 +52,7 @@ pub(super) fn settings(entries: &Entries, problems: &mut Vec<String>) -> Option<
         publisher: publisher?,
         kafka: kafka?,
         reader: read_back?,
+        live: live?,
         redis: redis?,
         notify: notify?,
         log: log?,
@@ -112,6 +115,19 @@ fn read_back(reader: &mut Source<'_>) -> Option<Reader> {
         max_fetch: parse::number(1..=10_000),
         timeout: parse::timeout,
         tail_wait: parse::timeout,
+    } }
+}
+
+fn live(reader: &mut Source<'_>) -> Option<Live> {
+    section! { reader, "live" => Live {
+        streams: parse::number(0..=MANY),
+        sources: parse::number(1..=10_000),
+        queue: parse::number(1..=MANY),
+        queue_bytes: parse::size(KIB..=LARGEST),
+        memory: parse::size(KIB..=LARGEST),
+        recent: parse::number(1..=10_000),
+        heartbeat: parse::timeout,
+        retry: parse::timeout,
     } }
 }
 

@@ -196,9 +196,14 @@ impl Builder {
             Producer::<()>::new(&settings.kafka, &settings.publisher, |_, ()| {}).unwrap();
         let producer = Arc::new(producer);
         let cluster = Cluster::watch(&settings, Arc::clone(&producer)).unwrap();
-        let reader =
-            Reader::start(&settings, cluster.state().clone(), Arc::clone(&heads), &metrics)
-                .unwrap();
+        let reader = Reader::start(
+            &settings,
+            cluster.state().clone(),
+            Arc::clone(&heads),
+            Box::new(|_| ()),
+            &metrics,
+        )
+        .unwrap();
         Rig { reader, metrics, heads, cluster, producer }
     }
 }

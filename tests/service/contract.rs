@@ -11,6 +11,7 @@ use std::time::Duration;
 use dual_stream::http::{ADMIN_ROUTES, API_ROUTES, PROBLEMS};
 use rdkafka::mocking::MockCluster;
 use reqwest::Method;
+use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -46,7 +47,10 @@ async fn every_route_of_the_table_is_served() {
     let app = TestApp::start().await;
     let api = API_ROUTES.iter().map(|route| (&app.client, route));
     for (client, route) in api.chain(ADMIN_ROUTES.iter().map(|route| (&app.admin, route))) {
-        let method: Method = route.allow.split(", ").next().unwrap().parse().unwrap();
+        // Of a stream the head is enough: the rest has no end.
+        let is_stream = route.path == "/events/stream";
+        let method = route.allow.split(", ").nth(usize::from(is_stream)).unwrap();
+        let method: Method = method.parse().unwrap();
         let answer = client.send(client.request(method, route.path)).await;
         assert!(!matches!(answer.status, 404 | 405), "{}: {}", route.path, answer.status);
     }
@@ -160,6 +164,7 @@ impl Stage {
             (_, _, 408) => return Some(self.half_a_body(path).await),
             ("GET", "/events", 503) => self.unready.client.get(&recent("s", "i")).await,
             ("GET", "/events/{cursor}", 503) => self.unready.client.get("/events/0-0").await,
+            ("GET", "/events/stream", _) => self.stream(status).await?,
             ("POST", "/events/fetch", 503) => {
                 let client = &self.unready.client;
                 client.send(client.post(path, "application/json", r#"{"cursors":["0-0"]}"#)).await
@@ -193,6 +198,19 @@ impl Stage {
             422 => post(&self.ready, "{}").await,
             503 => post(&self.unready, &body).await,
             504 => with_silent_kafka(path, &body).await,
+            _ => return None,
+        })
+    }
+
+    /// A stream goes on; its head is what can be had whole.
+    async fn stream(&self, status: u16) -> Option<Answer> {
+        let path = "/events/stream";
+        let client = &self.ready.client;
+        Some(match status {
+            200 => client.send(client.request(Method::HEAD, path)).await,
+            400 => client.get("/events/stream?after=x").await,
+            406 => client.send(client.request(Method::GET, path).header(ACCEPT, "text/css")).await,
+            503 => self.unready.client.get(path).await,
             _ => return None,
         })
     }

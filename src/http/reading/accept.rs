@@ -3,27 +3,30 @@
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
 
-/// A media type that `GET /events` has.
+/// A media type of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(in super::super) enum Format {
     /// A page.
     Json,
     /// A line an event.
     Lines,
+    /// A stream.
+    Stream,
 }
 
 impl Format {
     /// As headers name it.
-    pub(super) fn media_type(self) -> &'static str {
+    pub(in super::super) fn media_type(self) -> &'static str {
         match self {
             Format::Json => "application/json",
             Format::Lines => "application/x-ndjson",
+            Format::Stream => "text/event-stream",
         }
     }
 }
 
 /// The one of these that the client wants most: the first among equals. None when it takes none.
-pub(super) fn choose(headers: &HeaderMap, formats: &[Format]) -> Option<Format> {
+pub(in super::super) fn choose(headers: &HeaderMap, formats: &[Format]) -> Option<Format> {
     let ranges = ranges(headers);
     if ranges.is_empty() {
         return formats.first().copied();
@@ -67,7 +70,8 @@ fn thousandths(text: &str) -> u16 {
 
 /// The weight of the range that names the format most closely; 0 when none does.
 fn weight(ranges: &[Range], format: Format) -> u16 {
-    let names = [format.media_type(), "application/*", "*/*"];
+    let family = if format == Format::Stream { "text/*" } else { "application/*" };
+    let names = [format.media_type(), family, "*/*"];
     let named = names.iter().find_map(|name| ranges.iter().find(|range| range.media_type == *name));
     named.map_or(0, |range| range.weight)
 }
@@ -105,6 +109,16 @@ mod tests {
             ["application/x-ndjson;q=0.5, application/json;q=0.501", "application/x-ndjson;q=0,*/*"]
         {
             assert_eq!(chosen(accept), Some(Format::Json), "{accept}");
+        }
+    }
+
+    #[test]
+    fn a_stream_is_text() {
+        for (accept, takes) in
+            [("text/event-stream", true), ("text/*", true), ("*/*", true), ("application/*", false)]
+        {
+            let headers = HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap())]);
+            assert_eq!(choose(&headers, &[Format::Stream]).is_some(), takes, "{accept}");
         }
     }
 

@@ -165,23 +165,25 @@ fn after(text: &str) -> Result<Start, String> {
 }
 
 /// Decodes a value as forms write it.
-fn decoded(text: &str) -> Option<String> {
+pub(in super::super) fn decoded(text: &str) -> Option<String> {
     let spaced = text.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8().ok().map(Into::into)
 }
 
-fn decoded_lossily(text: &str) -> String {
+/// The same of a name, which is only shown.
+pub(in super::super) fn decoded_lossily(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
+/// What is wrong with a query.
 #[derive(Default)]
-struct Faults {
+pub(in super::super) struct Faults {
     list: Vec<ParameterFault>,
     omitted: usize,
 }
 
 impl Faults {
-    fn add(&mut self, parameter: &str, detail: impl Into<String>) {
+    pub(in super::super) fn add(&mut self, parameter: &str, detail: impl Into<String>) {
         if self.list.len() == LISTED {
             self.omitted += 1;
             return;
@@ -194,7 +196,11 @@ impl Faults {
         value.map_err(|detail| self.add(parameter, detail)).ok()
     }
 
-    fn problem(self) -> Problem {
+    pub(in super::super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(in super::super) fn problem(self) -> Problem {
         let detail = "The query is not what this route takes; see errors.";
         Problem::new(Kind::InvalidParameter, detail).parameters(self.list).omitted(self.omitted)
     }

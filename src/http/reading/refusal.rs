@@ -11,7 +11,7 @@ const RETRY_UNAVAILABLE: u32 = 5;
 const RETRY_BUSY: u32 = 1;
 
 /// The problem for a read without an answer.
-pub(super) fn unread(error: ReadError) -> Problem {
+pub(in super::super) fn unread(error: ReadError) -> Problem {
     match error {
         ReadError::Unavailable => {
             let detail = "Kafka does not answer, or not in time. Nothing is known of what was \

@@ -26,7 +26,7 @@ pub(super) fn answer(replay: ReplayStream) -> Response {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, media_type);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response.extensions_mut().insert(Flowing);
+    response.extensions_mut().insert(Flowing { closed: None });
     response
 }
 

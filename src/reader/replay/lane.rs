@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::event::Source;
+use crate::event::Selection;
 use crate::kafka::StoredEvent;
 use crate::reader::scan::{Enough, Scanner, Stretch, Trouble};
 
@@ -28,11 +28,11 @@ impl Lane {
     pub(super) fn read(
         &mut self,
         scanner: &mut Scanner<'_>,
-        source: &Source,
+        selection: &Selection,
         enough: Enough,
     ) -> Result<(), Trouble> {
         let stretch = Stretch { partition: self.partition, from: self.next, to: self.end };
-        let (events, progress) = scanner.events(stretch, source, enough)?;
+        let (events, progress) = scanner.events(stretch, selection, enough)?;
         let time = self.time.max(progress.time.unwrap_or(i64::MIN));
         for event in events {
             let latest = self.found.back().map_or(self.time, |(latest, _)| *latest);

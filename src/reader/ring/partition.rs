@@ -61,6 +61,14 @@ impl Partition {
         self.entries.iter().map(|entry| &entry.event)
     }
 
+    /// The events in a range of offsets, oldest first.
+    pub(super) fn between(&self, range: Range<i64>) -> impl Iterator<Item = &StoredEvent> {
+        let index =
+            |offset| self.entries.partition_point(|entry| entry.event.cursor().offset() < offset);
+        let range = index(range.start)..index(range.end).max(index(range.start));
+        self.entries.range(range).map(|entry| &entry.event)
+    }
+
     /// Whether it took the event, which it does when it is ahead.
     pub(super) fn push(&mut self, event: StoredEvent, hash: u64) -> bool {
         let offset = event.cursor().offset();

@@ -1,0 +1,280 @@
+//! What a stream is asked for: the query, and the header of a client that comes again.
+
+use axum::http::HeaderMap;
+
+use super::super::problem::Problem;
+use super::super::reading::{Faults, decoded, decoded_lossily};
+use crate::event::{Selection, Source};
+use crate::live::{Form, Request, Start};
+use crate::position::Position;
+use crate::settings;
+
+const NAMES: [&str; 7] =
+    ["source_type", "source_id", "types", "include", "recent", "after", "last_event_id"];
+const HEADER: &str = "last-event-id";
+/// The most types of events that are named.
+const TYPES: usize = 100;
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) struct Query {
+    pub(super) request: Request,
+    pub(super) form: Form,
+}
+
+impl Query {
+    /// Reads the query of an address, and the headers.
+    pub(super) fn read(
+        query: Option<&str>,
+        headers: &HeaderMap,
+        settings: &settings::Live,
+    ) -> Result<Self, Problem> {
+        let mut faults = Faults::default();
+        let given = Given::read(query.unwrap_or_default(), &mut faults);
+        let selection = given.selection(settings.sources, &mut faults);
+        let form = given.form(&mut faults);
+        let start = given.start(headers, settings.recent, &mut faults);
+        match (selection, form, start) {
+            (Some(selection), Some(form), Some(start)) if faults.is_empty() => {
+                Ok(Query { request: Request { selection, start }, form })
+            }
+            _ => Err(faults.problem()),
+        }
+    }
+}
+
+/// What was given: the parts of sources in their order, and the rest by name.
+#[derive(Default)]
+struct Given {
+    sources: Vec<(Part, String)>,
+    rest: [Option<String>; NAMES.len()],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Type,
+    Id,
+}
+
+impl Given {
+    fn read(query: &str, faults: &mut Faults) -> Self {
+        let mut given = Given::default();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            given.take(&decoded_lossily(name), value, faults);
+        }
+        given
+    }
+
+    fn take(&mut self, name: &str, value: &str, faults: &mut Faults) {
+        let Some(index) = NAMES.iter().position(|known| *known == name) else {
+            let known = NAMES.join(", ");
+            return faults.add(name, format!("is not known; there are {known}"));
+        };
+        let Some(value) = decoded(value) else {
+            return faults.add(name, "is not UTF-8; percent-encode its bytes in UTF-8");
+        };
+        match name {
+            "source_type" => self.sources.push((Part::Type, value)),
+            "source_id" => self.sources.push((Part::Id, value)),
+            _ if self.rest[index].replace(value).is_some() => {
+                faults.add(name, "is given twice; give it once");
+            }
+            _ => {}
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let index = NAMES.iter().position(|known| *known == name)?;
+        self.rest[index].as_deref()
+    }
+
+    /// A `source_id` belongs to the `source_type` before it. One without any means all of its type.
+    fn selection(&self, most: usize, faults: &mut Faults) -> Option<Selection> {
+        let mut selection = Some(Selection::everything());
+        let mut source_type = None;
+        for (index, (part, value)) in self.sources.iter().enumerate() {
+            let added = match part {
+                Part::Type => {
+                    source_type = Some(value);
+                    let has_id = self.sources.get(index + 1).is_some_and(|next| next.0 == Part::Id);
+                    if has_id {
+                        continue;
+                    }
+                    selection.take().map(|selection| selection.and_all_of(value))
+                }
+                Part::Id => {
+                    let Some(source_type) = source_type else {
+                        faults.add("source_id", "comes before any source_type; give that first");
+                        return None;
+                    };
+                    let source = Source::new(source_type, value);
+                    selection.take().map(|selection| source.map(|source| selection.and(source)))
+                }
+            };
+            match added {
+                Some(Ok(more)) => selection = Some(more),
+                Some(Err(invalid)) => faults.add(invalid.member, invalid.to_string()),
+                None => {}
+            }
+        }
+        if self.sources.len() > 2 * most {
+            faults.add("source_id", format!("is given too often; at most {most} sources"));
+        }
+        let kinds = self.types(faults);
+        let named = selection?;
+        if named.sources().len() + named.source_types().len() > most {
+            faults.add("source_id", format!("is given too often; at most {most} sources"));
+        }
+        Some(named.only(kinds?))
+    }
+
+    fn types(&self, faults: &mut Faults) -> Option<Vec<String>> {
+        let Some(text) = self.get("types") else { return Some(Vec::new()) };
+        let kinds: Vec<_> = text.split(',').map(str::to_owned).collect();
+        if kinds.iter().any(String::is_empty) || kinds.len() > TYPES {
+            faults.add("types", format!("is not a list of 1 to {TYPES} types, as in push,pull"));
+            return None;
+        }
+        Some(kinds)
+    }
+
+    fn form(&self, faults: &mut Faults) -> Option<Form> {
+        match self.get("include") {
+            None => Some(Form::Notification),
+            Some("event") => Some(Form::Event),
+            Some(_) => {
+                faults.add("include", "is not event; leave it out for identifiers only");
+                None
+            }
+        }
+    }
+
+    /// The header is what the browser adds when it comes again, to the same address: it knows best.
+    /// Then what a page has kept, then where the address begins.
+    fn start(&self, headers: &HeaderMap, most: usize, faults: &mut Faults) -> Option<Start> {
+        let recent = self.recent(most, faults);
+        let header = headers.get(HEADER).map(|value| value.to_str().unwrap_or("?"));
+        let mut start = None;
+        for (name, text) in [
+            ("Last-Event-ID", header),
+            ("last_event_id", self.get("last_event_id")),
+            ("after", self.get("after")),
+        ] {
+            let Some(text) = text.filter(|text| !text.is_empty() || name == "after") else {
+                continue;
+            };
+            match text.parse::<Position>() {
+                Ok(position) => start = start.or(Some(Start::After(position))),
+                Err(error) => faults.add(name, format!("is {error}")),
+            }
+        }
+        start.or(Some(Start::Now { recent: recent? }))
+    }
+
+    fn recent(&self, most: usize, faults: &mut Faults) -> Option<usize> {
+        let Some(text) = self.get("recent") else { return Some(0) };
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        let count = text.parse().ok().filter(|count| is_plain && *count <= most);
+        if count.is_none() {
+            faults.add("recent", format!("is not a number from 0 to {most}"));
+        }
+        let has_source = self.sources.iter().any(|(part, _)| *part == Part::Id);
+        if count.is_some_and(|count| count > 0) && !has_source {
+            faults.add("recent", "is of single sources; give a source_id, or use after");
+        }
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    fn settings() -> settings::Live {
+        Settings::load([]).unwrap().live
+    }
+
+    fn read(query: &str) -> Query {
+        Query::read(Some(query), &HeaderMap::new(), &settings()).unwrap()
+    }
+
+    fn wrong(query: &str) -> Vec<String> {
+        let problem = Query::read(Some(query), &HeaderMap::new(), &settings()).unwrap_err();
+        problem.parameter_names()
+    }
+
+    fn sources(query: &str) -> Vec<String> {
+        let selection = read(query).request.selection;
+        let single = selection.sources().iter();
+        let single = single.map(|source| format!("{}:{}", source.kind(), source.id()));
+        single.chain(selection.source_types().iter().cloned()).collect()
+    }
+
+    #[test]
+    fn ids_belong_to_the_type_before_them() {
+        assert!(read("").request.selection.is_everything());
+        assert_eq!(sources("source_type=repo&source_id=b&source_id=a%2Fb"), ["repo:a/b", "repo:b"]);
+        assert_eq!(
+            sources("source_type=repo&source_id=a&source_type=user&source_id=b"),
+            ["repo:a", "user:b"]
+        );
+        assert_eq!(sources("source_type=user&source_type=repo&source_id=a"), ["repo:a", "user"]);
+        assert_eq!(sources("source_type=repo"), ["repo"]);
+    }
+
+    #[test]
+    fn types_and_form() {
+        let query = read("types=push,pull&include=event");
+        assert_eq!(query.form, Form::Event);
+        let selection = query.request.selection;
+        assert!(selection.takes_kind("pull") && !selection.takes_kind("star"));
+        assert_eq!(read("").form, Form::Notification);
+    }
+
+    #[test]
+    fn who_comes_again_begins_where_it_was() {
+        let start = |query: &str, header: Option<&str>| {
+            let header = header.map(|text| (HEADER.parse().unwrap(), text.parse().unwrap()));
+            let headers = HeaderMap::from_iter(header);
+            Query::read(Some(query), &headers, &settings()).unwrap().request.start
+        };
+        let after = |text: &str| Start::After(text.parse().unwrap());
+        let one = "source_type=s&source_id=i&recent=5";
+        assert_eq!(start("", None), Start::Now { recent: 0 });
+        assert_eq!(start(one, None), Start::Now { recent: 5 });
+        assert_eq!(start(one, Some("0-1")), after("0-1"));
+        assert_eq!(start("after=beginning&last_event_id=0-3", None), after("0-3"));
+        assert_eq!(start("after=0-1&last_event_id=0-3", Some("0-5")), after("0-5"));
+        assert_eq!(start("after=0-1&last_event_id=", Some("")), after("0-1"));
+    }
+
+    #[test]
+    fn every_fault_is_named() {
+        for (query, names) in [
+            ("source_id=i", &["source_id"][..]),
+            ("source_type=a:b", &["source_type"]),
+            ("source_type=s&source_id=", &["source_id"]),
+            ("types=", &["types"]),
+            ("types=a,,b", &["types"]),
+            ("include=all", &["include"]),
+            ("recent=5", &["recent"]),
+            ("source_type=s&recent=5", &["recent"]),
+            ("source_type=s&source_id=i&recent=+5", &["recent"]),
+            ("source_type=s&source_id=i&recent=100000", &["recent"]),
+            ("after=", &["after"]),
+            ("after=time:2026-11-01T00:00:00Z", &["after"]),
+            ("last_event_id=7&after=8", &["last_event_id", "after"]),
+            ("include=event&include=event", &["include"]),
+            ("limit=5", &["limit"]),
+        ] {
+            assert_eq!(wrong(query), names, "{query}");
+        }
+        let many: String = (0..101).map(|n| format!("&source_id={n}")).collect();
+        assert_eq!(wrong(&format!("source_type=s{many}")), ["source_id"]);
+        let header = HeaderMap::from_iter([(HEADER.parse().unwrap(), "x".parse().unwrap())]);
+        let problem = Query::read(None, &header, &settings()).unwrap_err();
+        assert_eq!(problem.parameter_names(), ["Last-Event-ID"]);
+    }
+}

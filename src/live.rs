@@ -1,0 +1,22 @@
+//! Live: followers get what the tail brings, each event once, from wherever they were.
+//!
+//! The [`Hub`] is shown every event on the tail's thread and hands it to those who follow it, each
+//! with a bounded queue; it waits for nobody. A [`Subscription`] first reads what it has missed from
+//! the log, up to where the hub was when it joined, and goes on with its queue from there. Whenever
+//! its queue ends, because it was full or the tail lost its place, it looks at the log again.
+
+mod hub;
+mod merge;
+mod message;
+mod places;
+mod queue;
+mod registry;
+#[cfg(test)]
+mod samples;
+mod start;
+mod subscription;
+
+pub use hub::Hub;
+pub use message::{Form, Message};
+pub use start::{Refusal, Request, Start};
+pub use subscription::{End, Item, Lost, Subscription};

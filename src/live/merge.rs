@@ -1,0 +1,162 @@
+//! What one follower has had: the rules by which the log, the tail and early news become one stream
+//! that misses nothing and tells nothing twice.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::places::Places;
+use crate::cursor::Cursor;
+use crate::position::Position;
+use crate::reader::Stretch;
+
+/// How many early events are remembered until the tail has brought them, too. One more is not early.
+const EARLY: usize = 1024;
+
+/// What a follower has had.
+#[derive(Debug, Clone)]
+pub(super) struct Merge {
+    /// Of each partition: everything below was had, or was never asked for.
+    next: BTreeMap<i32, i64>,
+    /// Partitions whose end was not known yet when the follower began at the end.
+    begins_at_end: Vec<i32>,
+    /// Had before the tail brought them.
+    early: HashSet<Cursor>,
+    /// Whether it begins before everything: then what the log no longer has is no loss.
+    is_fresh: bool,
+    /// Whether the tail is further in every partition: only another instance's may be behind.
+    is_level: bool,
+}
+
+impl Merge {
+    /// Of one that begins behind a position.
+    pub(super) fn after(position: &Position) -> Self {
+        let next = position.cursors().map(|cursor| (cursor.partition(), after(cursor))).collect();
+        let is_fresh = position.is_empty();
+        Merge { next, begins_at_end: Vec::new(), early: HashSet::new(), is_fresh, is_level: false }
+    }
+
+    /// Of one that begins with what comes from now on, in a topic with so many partitions.
+    pub(super) fn from_now(places: &Places, partitions: i32) -> Self {
+        let next: BTreeMap<_, _> = places.nexts().collect();
+        let is_unknown = |partition: &i32| !next.contains_key(partition);
+        let begins_at_end = (0..partitions).filter(is_unknown).collect();
+        Merge { next, begins_at_end, early: HashSet::new(), is_fresh: false, is_level: true }
+    }
+
+    /// Joins the tail, which is here now and brings what comes next. Gives what has to be read of
+    /// the log before that.
+    pub(super) fn join(&mut self, places: &Places) -> Vec<Stretch> {
+        let mut stretches = Vec::new();
+        for (partition, to) in places.nexts() {
+            if let Some(index) = self.begins_at_end.iter().position(|known| *known == partition) {
+                self.begins_at_end.swap_remove(index);
+                self.raise(partition, to);
+            }
+            let from = self.next(partition);
+            if from < to {
+                stretches.push(Stretch { partition, from, to });
+            }
+        }
+        self.is_level = stretches.is_empty() && self.is_behind(places);
+        stretches
+    }
+
+    /// All of these has been read.
+    pub(super) fn joined(&mut self, stretches: &[Stretch], places: &Places) {
+        for stretch in stretches {
+            self.raise(stretch.partition, stretch.to);
+        }
+        self.is_level = self.is_behind(places);
+    }
+
+    /// Takes an event, from the log or the tail. False: it was had before.
+    pub(super) fn take(&mut self, cursor: Cursor) -> bool {
+        if cursor.offset() < self.next(cursor.partition()) {
+            return false;
+        }
+        self.next.insert(cursor.partition(), after(cursor));
+        !self.early.remove(&cursor)
+    }
+
+    /// Takes an event of which only news has come. False: it was had before, or too many are early.
+    #[cfg_attr(not(test), expect(dead_code, reason = "news by Redis are to come"))]
+    pub(super) fn take_early(&mut self, cursor: Cursor) -> bool {
+        cursor.offset() >= self.next(cursor.partition())
+            && self.early.len() < EARLY
+            && self.early.insert(cursor)
+    }
+
+    /// Everything that the tail has brought up to there was taken.
+    pub(super) fn confirm(&mut self, places: &Places) {
+        for (partition, next) in places.nexts() {
+            if !self.begins_at_end.contains(&partition) {
+                self.raise(partition, next);
+            }
+        }
+        self.is_level = self.is_behind(places);
+    }
+
+    /// The log has lost what came next. Goes on behind this position.
+    pub(super) fn reset(&mut self, position: &Position) {
+        for cursor in position.cursors() {
+            self.raise(cursor.partition(), after(cursor));
+        }
+    }
+
+    /// The log of a partition has become shorter than what was had of it: it is another one, and
+    /// nothing of it was had.
+    pub(super) fn forget(&mut self, partition: i32) {
+        self.next.remove(&partition);
+        self.early.retain(|cursor| cursor.partition() != partition);
+    }
+
+    /// Partitions of which more was had than the tail has brought, and up to where.
+    pub(super) fn ahead(&self, places: &Places) -> Vec<(i32, i64)> {
+        let ahead = places.nexts().filter(|(partition, next)| self.next(*partition) > *next);
+        ahead.map(|(partition, _)| (partition, self.next(partition))).collect()
+    }
+
+    /// Whether the position of whatever the tail brings is the follower's, too.
+    pub(super) fn is_level(&self) -> bool {
+        self.is_level
+    }
+
+    /// Those of the partitions of which nothing was seen before, so that nothing of their past can
+    /// be missing.
+    pub(super) fn fresh(&self, stretches: &[Stretch]) -> Vec<i32> {
+        let partitions = stretches.iter().map(|stretch| stretch.partition);
+        partitions.filter(|partition| self.is_fresh && !self.next.contains_key(partition)).collect()
+    }
+
+    /// Up to where everything was had.
+    pub(super) fn position(&self) -> Position {
+        let cursor = |(&partition, &next): (&i32, &i64)| Cursor::new(partition, next - 1);
+        self.next.iter().filter_map(cursor).collect()
+    }
+
+    fn is_behind(&self, places: &Places) -> bool {
+        let has_come = |(&partition, &next): (&i32, &i64)| {
+            places.next(partition).is_some_and(|known| known >= next)
+        };
+        self.begins_at_end.is_empty() && self.next.iter().all(has_come)
+    }
+
+    fn next(&self, partition: i32) -> i64 {
+        self.next.get(&partition).copied().unwrap_or(0)
+    }
+
+    fn raise(&mut self, partition: i32, next: i64) {
+        let known = self.next.entry(partition).or_insert(0);
+        if next > *known {
+            *known = next;
+            // What was early and has not come by now was removed from the log.
+            self.early.retain(|early| early.partition() != partition || early.offset() >= next);
+        }
+    }
+}
+
+fn after(cursor: Cursor) -> i64 {
+    cursor.offset().saturating_add(1)
+}

@@ -1,0 +1,131 @@
+//! Going on where a stream was, in the log and beyond it.
+
+use std::collections::BTreeSet;
+
+use crate::harness::kafka::{create_topic, delete_records};
+use crate::harness::reading::store;
+use crate::harness::{TestApp, required, unique};
+
+const SOURCE: &str = "?source_type=s&source_id=i";
+
+#[tokio::test]
+async fn whoever_comes_again_has_everything_once() {
+    let app = TestApp::start().await;
+    let all = store(&app.client, "i", 400).await;
+    let mut came = Vec::new();
+    let mut id = "beginning".to_owned();
+    while came.len() < all.len() {
+        let mut stream = app.client.resume(SOURCE, &id).await;
+        came.extend(stream.cursors(50).await);
+        id = stream.last_id.clone();
+    }
+    assert_eq!(came, all);
+    // What browsers cannot set at first goes into the query.
+    let mut stream = app.client.stream(&format!("{SOURCE}&last_event_id={id}")).await;
+    let more = store(&app.client, "i", 5).await;
+    assert_eq!(stream.cursors(5).await, more);
+}
+
+#[tokio::test]
+async fn any_instance_goes_on_where_another_was() {
+    let one = TestApp::start().await;
+    let other = TestApp::builder().topic(&one.topic).start().await;
+    let mut id = "beginning".to_owned();
+    let mut came = Vec::new();
+    let mut all = Vec::new();
+    for turn in 0..10 {
+        all.extend(store(&one.client, "i", 20).await);
+        let app = if turn % 2 == 0 { &one } else { &other };
+        let mut stream = app.client.resume(SOURCE, &id).await;
+        came.extend(stream.cursors(20).await);
+        id = stream.last_id.clone();
+    }
+    assert_eq!(came, all);
+}
+
+#[tokio::test]
+async fn all_partitions_are_resumed_at_once() {
+    let app = TestApp::start().await;
+    let mut all = BTreeSet::new();
+    for source in 0..30 {
+        all.extend(store(&app.client, &source.to_string(), 20).await);
+    }
+    let (mut came, mut id) = (BTreeSet::new(), "beginning".to_owned());
+    while came.len() < all.len() {
+        let mut stream = app.client.resume("", &id).await;
+        for cursor in stream.cursors(100).await {
+            assert!(came.insert(cursor.clone()), "{cursor} came twice");
+        }
+        id = stream.last_id.clone();
+    }
+    assert_eq!(came, all);
+}
+
+/// With so little memory that all of it has to come from Kafka.
+#[tokio::test]
+async fn what_memory_has_forgotten_comes_from_the_log() {
+    let app = TestApp::builder().set("reader.memory", "16KiB").start().await;
+    let all = store(&app.client, "i", 3000).await;
+    let mut stream = app.client.resume(SOURCE, &all[9]).await;
+    assert_eq!(stream.cursors(2990).await, all[10..]);
+    let more = store(&app.client, "i", 5).await;
+    assert_eq!(stream.cursors(5).await, more);
+    assert!(app.metric("dual_stream_live_delivered_total", &["log"]).await >= 2990.0);
+}
+
+#[tokio::test]
+async fn what_retention_has_removed_is_told_once() {
+    let (brokers, topic) = (required("KAFKA_BROKERS"), unique("removed"));
+    create_topic(&brokers, &topic, 1, &[]).await;
+    let app = TestApp::builder().topic(&topic).start().await;
+    let all = store(&app.client, "i", 20).await;
+    delete_records(&brokers, &topic, 0, 10).await;
+
+    let mut stream = app.client.resume(SOURCE, "0-4").await;
+    let reset = stream.next().await;
+    assert_eq!(reset.name, "reset");
+    assert_eq!(reset.data, serde_json::json!({"reason": "removed", "position": "0-9"}));
+    assert_eq!(reset.last_id, "0-9");
+    assert_eq!(stream.cursors(10).await, all[10..]);
+    // Told, it is not told again; and who begins at the beginning has lost nothing.
+    for id in ["0-9", "beginning"] {
+        let mut stream = app.client.resume(SOURCE, id).await;
+        assert_eq!(stream.cursors(10).await, all[10..], "{id}");
+    }
+    assert_eq!(app.metric("dual_stream_live_resets_total", &[]).await, 1.0);
+}
+
+#[tokio::test]
+async fn a_position_behind_the_end_of_the_log_is_told() {
+    let app = TestApp::builder().set("live.heartbeat", "200ms").start().await;
+    let all = store(&app.client, "i", 3).await;
+    let partition = all[0].split('-').next().unwrap();
+    let mut stream = app.client.resume(SOURCE, &format!("{partition}-1000")).await;
+    let reset = stream.next().await;
+    assert_eq!((reset.name.as_str(), &reset.data["reason"]), ("reset", &"shortened".into()));
+    assert_eq!(stream.cursors(3).await, all);
+}
+
+#[tokio::test]
+async fn partitions_that_are_added_are_followed_from_their_beginning() {
+    let app = TestApp::start().await;
+    let mut stream = app.client.stream("").await;
+    let mut all: BTreeSet<_> = store(&app.client, "first", 3).await.into_iter().collect();
+    crate::harness::kafka::add_partitions(&app.brokers, &app.topic, 12).await;
+    let mut sources = 0;
+    while !all.iter().any(|cursor| cursor.split('-').next().unwrap().parse::<i32>().unwrap() > 5) {
+        sources += 1;
+        all.extend(store(&app.client, &format!("source {sources}"), 1).await);
+    }
+    let came: BTreeSet<_> = stream.cursors(all.len()).await.into_iter().collect();
+    assert_eq!(came, all);
+}
+
+#[tokio::test]
+async fn streams_need_no_memory_of_recent_events() {
+    let app = TestApp::builder().set("reader.memory", "0B").start().await;
+    let old = store(&app.client, "i", 20).await;
+    let mut stream = app.client.resume(SOURCE, &old[4]).await;
+    let new = store(&app.client, "i", 20).await;
+    assert_eq!(stream.cursors(35).await, [&old[5..], &new].concat());
+}
