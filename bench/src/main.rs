@@ -40,6 +40,13 @@ enum Command {
     },
     /// librdkafka without HTTP
     Raw(contestants::raw::Raw),
+    /// A plain relay of what is posted to those who follow
+    Relay {
+        #[arg(long, env = "LISTEN")]
+        listen: SocketAddr,
+    },
+    /// Many streams, and posts meanwhile
+    Streams(load::Streams),
     /// A plain consumer of a whole topic
     Consume(contestants::consumer::Consume),
     /// A replay as lines, read to its end
@@ -52,6 +59,8 @@ fn main() -> Result<()> {
         Command::Load(load) => load::run(load),
         Command::Bare { listen } => contestants::bare::run(listen),
         Command::Raw(raw) => contestants::raw::run(raw),
+        Command::Relay { listen } => contestants::relay::run(listen),
+        Command::Streams(streams) => load::streams(streams),
         Command::Consume(consume) => contestants::consumer::run(consume),
         Command::Replay(replay) => load::replay(replay),
     }

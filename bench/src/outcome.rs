@@ -23,6 +23,18 @@ pub struct Outcome {
     pub latency: Latency,
     /// CPU in the window, in seconds, by the names of the watched processes.
     pub cpu: BTreeMap<String, f64>,
+    /// What it took to open streams; none where there are none.
+    #[serde(default)]
+    pub opened: Option<Opened>,
+}
+
+/// Streams that were opened.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Opened {
+    /// Until all were open and had what they missed.
+    pub seconds: f64,
+    /// Resident memory of the contestant that each took, in KiB, while nothing was posted.
+    pub kib_each: f64,
 }
 
 /// Milliseconds.

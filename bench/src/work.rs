@@ -57,6 +57,26 @@ pub enum Place {
     Kafka,
 }
 
+/// Streams that are open while events are posted.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Streaming {
+    pub subscribers: u64,
+    /// Subscribers follow one source each, in turn.
+    pub sources: u64,
+    /// Events posted a second.
+    pub then: Then,
+}
+
+/// What comes after they are open.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// So many events are posted a second.
+    Posts(f64),
+    /// Nothing: they have resumed, each with what it missed.
+    Resumed,
+}
+
 /// How requests follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -79,6 +99,9 @@ pub struct Work {
     /// What is read; none where events are posted.
     #[serde(default)]
     pub reading: Option<Reading>,
+    /// The streams that are open; none where nobody follows.
+    #[serde(default)]
+    pub streaming: Option<Streaming>,
     /// Whether the service follows the topic into its memory.
     #[serde(default = "yes")]
     pub follows: bool,
@@ -98,6 +121,7 @@ impl Work {
             redis: Redis::On,
             r#loop: Loop::Closed,
             reading: None,
+            streaming: None,
             follows: true,
         }
     }
@@ -105,6 +129,18 @@ impl Work {
     /// Reading, in a closed loop.
     pub fn reading(name: &str, connections: usize, reading: Reading) -> Self {
         Work { reading: Some(reading), ..Work::single(name, connections) }
+    }
+
+    /// Streams that are brought events.
+    pub fn streams(name: &str, subscribers: u64, sources: u64, rate: f64) -> Self {
+        let streaming = Streaming { subscribers, sources, then: Then::Posts(rate) };
+        Work { streaming: Some(streaming), ..Work::single(name, 16) }
+    }
+
+    /// Streams that come back.
+    pub fn resumed(name: &str, subscribers: u64, sources: u64) -> Self {
+        let streaming = Streaming { subscribers, sources, then: Then::Resumed };
+        Work { streaming: Some(streaming), ..Work::single(name, 16) }
     }
 
     /// The same while the service keeps no events in memory.
@@ -148,17 +184,16 @@ impl fmt::Display for Work {
         if let Some(reading) = self.reading {
             return write!(f, "{reading}, {} conn.", self.connections);
         }
+        if let Some(streaming) = self.streaming {
+            return write!(f, "{streaming}{}", self.redis);
+        }
         match self.shape.batch {
             None => write!(f, "single")?,
             Some(events) => write!(f, "batches of {events}")?,
         }
         let bytes = self.shape.payload;
         write!(f, ", {bytes} B, {} conn.", self.connections)?;
-        match self.redis {
-            Redis::On => {}
-            Redis::Off => write!(f, ", Redis off")?,
-            Redis::Frozen => write!(f, ", Redis frozen")?,
-        }
+        write!(f, "{}", self.redis)?;
         if !self.shape.ids {
             write!(f, ", ids missing")?;
         }
@@ -170,6 +205,32 @@ impl fmt::Display for Work {
             Loop::Open(rate) => write!(f, ", open loop at {rate}/s"),
             Loop::OpenAtShare(share) => {
                 write!(f, ", open loop at {:.0}% of its rate", share * 100.0)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Redis::On => "",
+            Redis::Off => ", Redis off",
+            Redis::Frozen => ", Redis frozen",
+        })
+    }
+}
+
+impl fmt::Display for Streaming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Streaming { subscribers, sources, then } = self;
+        match then {
+            Then::Posts(rate) => write!(
+                f,
+                "deliveries to {subscribers} streams of {sources} sources, {rate} posts/s; \
+                 latency from post to arrival"
+            ),
+            Then::Resumed => {
+                write!(f, "{subscribers} streams of {sources} sources that resume, each a delivery")
             }
         }
     }

@@ -3,3 +3,4 @@
 pub mod bare;
 pub mod consumer;
 pub mod raw;
+pub mod relay;

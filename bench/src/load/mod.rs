@@ -7,6 +7,7 @@ mod pace;
 mod questions;
 mod replay;
 mod request;
+mod streams;
 mod tally;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use tokio::time::timeout_at;
 
 pub use event::{SOURCES, Template, write_digits};
 pub use replay::{Replay, run as replay};
+pub use streams::{Streams, run as streams};
 
 use crate::outcome::Outcome;
 use crate::window::{Timing, Watched, Window};

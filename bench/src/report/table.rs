@@ -22,12 +22,13 @@ const HEADER: [&str; 10] = [
 ];
 type Measure = fn(&Summary<'_>) -> Option<f64>;
 
-const ALL: [Contestant; 9] = [
+const ALL: [Contestant; 10] = [
     Contestant::Service,
     Contestant::Other,
     Contestant::Bare,
     Contestant::Raw,
     Contestant::Consumer,
+    Contestant::Relay,
     Contestant::Go,
     Contestant::GoTuned,
     Contestant::Node,
@@ -125,7 +126,7 @@ fn cells(contestant: Contestant, summary: &Summary<'_>) -> [String; 10] {
         (true, true) => "all",
         (true, false) => "**NOT ALL**",
     };
-    let broker = if contestant == Contestant::Bare { None } else { summary.cpu_micros("kafka") };
+    let broker = if matches!(contestant, Contestant::Bare | Contestant::Relay) { None } else { summary.cpu_micros("kafka") };
     [
         contestant.to_string(),
         number(summary.events_per_second()),

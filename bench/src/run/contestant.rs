@@ -19,13 +19,15 @@ pub enum Contestant {
     Raw,
     /// Kafka without HTTP, reading.
     Consumer,
+    /// Streams without Kafka.
+    Relay,
     Go,
     GoTuned,
     Node,
     Naive,
 }
 
-use Contestant::{Bare, Consumer, Go, GoTuned, Naive, Node, Other, Raw, Service};
+use Contestant::{Bare, Consumer, Go, GoTuned, Naive, Node, Other, Raw, Relay, Service};
 
 /// All that answer HTTP and store.
 pub const GLUE: [Contestant; 4] = [Go, GoTuned, Node, Naive];
@@ -38,6 +40,7 @@ impl fmt::Display for Contestant {
             Bare => "bare axum",
             Raw => "raw producer",
             Consumer => "plain consumer",
+            Relay => "plain relay",
             Go => "Go",
             GoTuned => "Go, tuned",
             Node => "Node",
@@ -67,7 +70,7 @@ impl Programs {
         match contestant {
             Service => Some(self.service()),
             Other => self.other.clone(),
-            Bare | Raw | Consumer => None,
+            Bare | Raw | Consumer | Relay => None,
             Go | GoTuned => Some(self.peers.join("go/glue")),
             Node => Some(self.peers.join("node/ready")),
             Naive => Some(self.release.join("naive")),
@@ -108,7 +111,7 @@ impl Programs {
             Go | GoTuned => Command::new(self.peers.join("go/glue")),
             Naive => Command::new(self.release.join("naive")),
             Node => Command::new("node"),
-            Bare | Raw | Consumer => Command::new(super::this_program()),
+            Bare | Raw | Consumer | Relay => Command::new(super::this_program()),
         };
         if matches!(contestant, Service | Other) {
             command.arg("serve").env_clear();
@@ -129,6 +132,7 @@ impl Programs {
             .env("REDIS_URL", if redis == Redis::Off { "" } else { &services.redis_url });
         match contestant {
             Bare => drop(command.arg("bare")),
+            Relay => drop(command.arg("relay")),
             GoTuned => drop(command.env("TUNED", "1")),
             Node => drop(command.current_dir(self.peers.join("node")).arg("glue.js")),
             _ => {}

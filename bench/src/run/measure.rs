@@ -89,6 +89,9 @@ impl Bench {
         if let Some(reading) = work.reading {
             return self.measure_reading(timing, contestant, work, reading);
         }
+        if let Some(streaming) = work.streaming {
+            return self.measure_streaming(timing, contestant, work, streaming);
+        }
         let topic = format!("bench-{}-{}", std::process::id(), free_port()?);
         self.topics.create(&topic)?;
         let frozen = (work.redis == Redis::Frozen).then(OwnRedis::start).transpose()?;

@@ -10,6 +10,7 @@ pub mod ratios;
 mod reading;
 pub mod results;
 mod services;
+mod streaming;
 mod topic;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,8 @@
 //! Which work is given to whom.
 
-use super::contestant::Contestant::{self, Bare, Consumer, GoTuned, Naive, Node, Raw, Service};
+use super::contestant::Contestant::{
+    self, Bare, Consumer, GoTuned, Naive, Node, Raw, Relay, Service,
+};
 use super::contestant::GLUE;
 use crate::work::{Loop, Place, Reading, Redis, Work};
 
@@ -33,13 +35,18 @@ pub mod name {
     pub const BATCH_100_FORGETFUL: &str = "batch-100-reading-tail-off";
     pub const SINGLE_64_FOLLOWED: &str = "single-64-reading-tail-on";
     pub const SINGLE_64_FORGETFUL: &str = "single-64-reading-tail-off";
+    pub const STREAMS_1: &str = "streams-1";
+    pub const STREAMS_1000: &str = "streams-1000";
+    pub const STREAMS_10000: &str = "streams-10000";
+    pub const STREAMS_RESUMED: &str = "streams-10000-resumed";
     pub const READ_RECENT: &str = "reading-recent-50-memory";
     pub const READ_REPLAY: &str = "reading-replay-1-of-1000";
 }
 use name::{
     BATCH_100, BATCH_100_FOLLOWED, BATCH_100_FORGETFUL, BATCH_100_FROZEN, BATCH_100_OFF,
     READ_RECENT, READ_REPLAY, SINGLE_1, SINGLE_64, SINGLE_64_COMMON, SINGLE_64_FOLLOWED,
-    SINGLE_64_FORGETFUL, SINGLE_64_FROZEN, SINGLE_64_HALF, SINGLE_1000,
+    SINGLE_64_FORGETFUL, SINGLE_64_FROZEN, SINGLE_64_HALF, SINGLE_1000, STREAMS_1, STREAMS_1000,
+    STREAMS_10000, STREAMS_RESUMED,
 };
 
 /// Some minutes: what the ratios need.
@@ -57,6 +64,7 @@ pub fn quick() -> Vec<Entry> {
     ]
     .into_iter()
     .chain(reading())
+    .chain(streaming())
     .collect()
 }
 
@@ -83,6 +91,23 @@ fn reading() -> Vec<Entry> {
         entry(Work::batches(BATCH_100_FORGETFUL, 100).without_memory(), [Service]),
         entry(Work::single(SINGLE_64_FOLLOWED, 64), [Service]),
         entry(Work::single(SINGLE_64_FORGETFUL, 64).without_memory(), [Service]),
+    ]
+}
+
+/// Streams. Each delivers 20,000 times a second, but the first and the last, whose events are few.
+fn streaming() -> Vec<Entry> {
+    let streams = |name, subscribers, sources, rate| {
+        entry(Work::streams(name, subscribers, sources, rate), [Service, Relay])
+    };
+    let without_redis = Work::streams("streams-1-redis-off", 1, 1, 1000.0).redis(Redis::Off);
+    vec![
+        streams(STREAMS_1, 1, 1, 1000.0),
+        entry(without_redis, [Service]),
+        streams("streams-100", 100, 1, 200.0),
+        streams(STREAMS_1000, 1000, 1, 20.0),
+        streams(STREAMS_10000, 10_000, 1, 2.0),
+        streams("streams-10000-sources", 10_000, 10_000, 2000.0),
+        entry(Work::resumed(STREAMS_RESUMED, 10_000, 1000), [Service]),
     ]
 }
 
@@ -125,6 +150,7 @@ pub fn full() -> Vec<Entry> {
         entry(Work::batches("batch-100-half-rate", 100).paced(Loop::OpenAtShare(HALF)), [Service]),
     ]);
     entries.extend(reading());
+    entries.extend(streaming());
     entries
 }
 

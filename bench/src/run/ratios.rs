@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::contestant::Contestant::{Bare, Consumer, GoTuned, Raw, Service};
+use super::contestant::Contestant::{Bare, Consumer, GoTuned, Raw, Relay, Service};
 use super::contestant::{Contestant, GLUE};
 use super::plan::name::{
     BATCH_100, BATCH_100_FOLLOWED, BATCH_100_FORGETFUL, BATCH_100_FROZEN, BATCH_100_OFF,
     READ_RECENT, READ_REPLAY, SINGLE_1, SINGLE_64, SINGLE_64_FOLLOWED, SINGLE_64_FORGETFUL,
-    SINGLE_64_FROZEN, SINGLE_64_HALF, SINGLE_1000,
+    SINGLE_64_FROZEN, SINGLE_64_HALF, SINGLE_1000, STREAMS_1, STREAMS_1000, STREAMS_10000,
+    STREAMS_RESUMED,
 };
 use super::results::{Results, Summary, median};
 
@@ -207,6 +208,7 @@ pub fn ratios(results: &Results) -> Vec<Ratio> {
     ]
     .into_iter()
     .chain(reading(results))
+    .chain(streaming(results))
     .collect()
 }
 
@@ -245,6 +247,47 @@ fn reading(results: &Results) -> [Ratio; 4] {
     ]
 }
 
+/// Those of streams.
+fn streaming(results: &Results) -> [Ratio; 5] {
+    use Bar::AtMost;
+    let of = |measure: Measure, contestant, work: &str| results.median(contestant, work, measure);
+    let over = |measure: Measure, work: &str| {
+        divide(of(measure, Service, work), of(measure, Relay, work))
+    };
+    [
+        Ratio::new(
+            "streams-1000-cpu-to-relay",
+            "1,000 streams of a source: CPU a delivery ÷ a plain relay's",
+            AtMost(1.5),
+            over(CPU, STREAMS_1000),
+        ),
+        Ratio::new(
+            "streams-1-p50",
+            "one stream: p50 from post to arrival, ms",
+            AtMost(2.0),
+            of(P50, Service, STREAMS_1),
+        ),
+        Ratio::new(
+            "streams-memory-kib",
+            "10,000 idle streams: memory of each, KiB",
+            AtMost(20.0),
+            of(|summary| summary.opened(|opened| opened.kib_each), Service, STREAMS_10000),
+        ),
+        Ratio::new(
+            "streams-memory-to-relay",
+            "the same ÷ a plain relay's",
+            AtMost(2.0),
+            over(|summary| summary.opened(|opened| opened.kib_each), STREAMS_10000),
+        ),
+        Ratio::new(
+            "streams-resumed-seconds",
+            "10,000 streams resume, each with an event that it missed, s",
+            AtMost(5.0),
+            of(|summary| summary.opened(|opened| opened.seconds), Service, STREAMS_RESUMED),
+        ),
+    ]
+}
+
 fn divide(value: Option<f64>, by: Option<f64>) -> Option<f64> {
     Some(value? / by?)
 }
@@ -255,8 +298,9 @@ fn best_peer_rate(results: &Results) -> Option<f64> {
 }
 
 fn peak_mib(results: &Results) -> Option<f64> {
-    // At defaults, which some of the works that read have not.
-    let works = results.works.iter().filter(|work| work.reading.is_none());
+    // At defaults, which some of the works that read or follow have not.
+    let at_defaults = |work: &&crate::work::Work| work.reading.is_none() && work.streaming.is_none();
+    let works = results.works.iter().filter(at_defaults);
     works
         .filter_map(|work| results.median(Service, &work.name, |summary| summary.peak_mib()))
         .reduce(f64::max)

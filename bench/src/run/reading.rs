@@ -65,7 +65,7 @@ impl Bench {
         Ok(Sample::new(contestant, work, outcome, memory, None, ready))
     }
 
-    fn watch(&self, command: &mut Command) {
+    pub(super) fn watch(&self, command: &mut Command) {
         let processes = self.services.processes.iter();
         command.args(processes.map(|(name, pid)| format!("--watch={name}={pid}")));
     }

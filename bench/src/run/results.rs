@@ -77,6 +77,11 @@ impl<'a> Summary<'a> {
         })
     }
 
+    /// Of those that opened streams.
+    pub fn opened(&self, which: impl Fn(&crate::outcome::Opened) -> f64) -> Option<f64> {
+        self.median(|sample| sample.outcome.opened.as_ref().map(&which))
+    }
+
     /// The highest of all, in MiB.
     pub fn peak_mib(&self) -> Option<f64> {
         self.samples.iter().map(|sample| sample.peak_kib as f64 / 1024.0).reduce(f64::max)
