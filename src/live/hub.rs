@@ -10,7 +10,7 @@ use super::places::{Meaning, Places};
 use super::queue::{Bounds, Receiver, Torn, queue};
 use super::registry::Registry;
 use crate::event::Selection;
-use crate::kafka::StoredEvent;
+use crate::kafka::Candidate;
 use crate::metrics::Metrics;
 use crate::reader::Step;
 use crate::settings;
@@ -128,7 +128,7 @@ impl Hub {
 impl State {
     fn step(&mut self, step: &Step, shared: &Shared) {
         match step {
-            Step::Event(event) => self.event(event, shared),
+            Step::Event(candidate) => self.event(candidate, shared),
             Step::Passed { partition, next } => self.places.passed(*partition, *next),
             Step::Restart { partition, from } => self.places.restart(*partition, *from),
             Step::Live { partition } => {
@@ -141,8 +141,8 @@ impl State {
         }
     }
 
-    fn event(&mut self, event: &StoredEvent, shared: &Shared) {
-        let cursor = event.cursor();
+    fn event(&mut self, candidate: &Candidate, shared: &Shared) {
+        let cursor = candidate.unchecked().cursor();
         if self.places.read(cursor.partition(), cursor.offset()) != Meaning::New {
             return;
         }
@@ -150,7 +150,10 @@ impl State {
         let metrics = &shared.metrics;
         let held = &metrics.live_held;
         let is_tight = held.get() >= shared.settings.memory as i64;
-        let make = || Message::new(event.clone(), places.position().to_string(), held);
-        registry.push(event, is_tight, make);
+        let make = || {
+            let event = candidate.event()?.clone();
+            Some(Message::new(event, places.position().to_string(), held))
+        };
+        registry.push(candidate.unchecked(), is_tight, make);
     }
 }

@@ -79,13 +79,13 @@ impl Registry {
         self.count -= usize::from(is_there);
     }
 
-    /// Hands an event to those who follow it, made into a message only if there are any. Those whom
+    /// Hands an event to those who follow it, made into a message only if there are any; what makes none is none. Those whom
     /// it is too much for are removed. Returns how many have it.
     pub(super) fn push(
         &mut self,
         event: &StoredEvent,
         is_tight: bool,
-        make: impl FnOnce() -> Message,
+        make: impl FnOnce() -> Option<Message>,
     ) -> usize {
         let mut taken = 0;
         if self.count == 0 {
@@ -95,7 +95,7 @@ impl Registry {
         let (mut message, mut make) = (None, Some(make));
         for member in self.members(event) {
             if message.is_none() {
-                message = make.take().map(|make| Arc::new(make()));
+                message = make.take().and_then(|make| make()).map(Arc::new);
             }
             let Some(message) = &message else { break };
             match member.queue.push(message, is_tight) {
@@ -168,8 +168,9 @@ mod tests {
 
     fn push(registry: &mut Registry, source: [&str; 2], kind: &str, offset: i64) -> usize {
         let event = event(0, offset, source, kind);
-        registry
-            .push(&event, false, || Message::new(event.clone(), String::new(), &Gauge::default()))
+        registry.push(&event, false, || {
+            Some(Message::new(event.clone(), String::new(), &Gauge::default()))
+        })
     }
 
     fn of(kind: &str, id: &str) -> Selection {

@@ -132,7 +132,7 @@ mod tests {
 
     fn event(partition: i32, offset: i64, time: i64) -> StoredEvent {
         let cursor = Cursor::new(partition, offset).unwrap();
-        StoredEvent::new(cursor, time, ["id", "t", "s", "i", "json"], b"{}", true).unwrap()
+        StoredEvent::new(cursor, time, ["id", "t", "s", "i", "json"], b"{}").unwrap()
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::ring::{Hit, Ring};
 use super::scan::Stretch;
 use crate::cursor::Cursor;
 use crate::event::{Selection, Source};
-use crate::kafka::StoredEvent;
+use crate::kafka::{Candidate, StoredEvent};
 use crate::metrics::Metrics;
 
 /// How many steps of the tail are made at once, while readers wait.
@@ -42,8 +42,8 @@ struct Inner {
 
 /// What the tail has read.
 pub enum Step {
-    /// An event.
-    Event(StoredEvent),
+    /// An event, most likely.
+    Event(Candidate),
     /// Something else, or nothing: the partition has come to this offset, itself excluded.
     Passed {
         /// The partition.
@@ -212,7 +212,7 @@ impl Memory {
 impl Inner {
     fn step(&mut self, step: &Step) {
         match *step {
-            Step::Event(ref event) => self.ring.push(event.clone()),
+            Step::Event(ref candidate) => self.ring.push(candidate.clone()),
             Step::Passed { partition, next } => self.ring.advance(partition, next),
             Step::Restart { partition, from } => {
                 self.live.remove(&partition);
@@ -234,7 +234,11 @@ mod tests {
 
     fn event(offset: i64) -> StoredEvent {
         let cursor = Cursor::new(0, offset).unwrap();
-        StoredEvent::new(cursor, offset * 10, ["i", "t", "repo", "a", "j"], b"{}", true).unwrap()
+        StoredEvent::new(cursor, offset * 10, ["i", "t", "repo", "a", "j"], b"{}").unwrap()
+    }
+
+    fn candidate(offset: i64) -> Candidate {
+        Candidate::new(event(offset))
     }
 
     fn source() -> Source {
@@ -245,7 +249,7 @@ mod tests {
     fn memory(offsets: &[i64]) -> Memory {
         let memory = Memory::new(1 << 20, &Arc::new(Metrics::new()));
         let mut steps = vec![Step::Restart { partition: 0, from: 5 }];
-        steps.extend(offsets.iter().map(|offset| Step::Event(event(*offset))));
+        steps.extend(offsets.iter().map(|offset| Step::Event(candidate(*offset))));
         memory.take(&steps);
         memory
     }
@@ -274,7 +278,7 @@ mod tests {
         let memory = memory(&[5, 7]);
         memory.take(&[Step::Live { partition: 0 }]);
         assert_eq!(newest(&memory, Before::End { head: Some(8) }), None);
-        memory.take(&[Step::Event(event(8))]);
+        memory.take(&[Step::Event(candidate(8))]);
         assert_eq!(newest(&memory, Before::End { head: Some(8) }), Some(vec![8, 7, 5]));
     }
 
@@ -290,7 +294,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        memory.take(&[Step::Event(event(6))]);
+        memory.take(&[Step::Event(candidate(6))]);
         waiting.await.unwrap();
         memory.reaches(0, 100).await;
     }

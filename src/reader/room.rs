@@ -53,7 +53,7 @@ mod tests {
     fn found(size: usize) -> Result<Found, ReadError> {
         let cursor = Cursor::new(0, 0).unwrap();
         let value = vec![b'x'; size];
-        Ok(Found::Event(StoredEvent::new(cursor, 0, [""; 5], &value, true).unwrap()))
+        Ok(Found::Event(StoredEvent::new(cursor, 0, [""; 5], &value).unwrap()))
     }
 
     #[test]

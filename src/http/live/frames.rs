@@ -117,7 +117,7 @@ mod tests {
 
     fn event(value: &[u8]) -> StoredEvent {
         let texts = ["id\n1", "push", "repo", "owner/repo", "application/json"];
-        StoredEvent::new(Cursor::new(3, 42).unwrap(), 7, texts, value, true).unwrap()
+        StoredEvent::new(Cursor::new(3, 42).unwrap(), 7, texts, value).unwrap()
     }
 
     fn text(item: Item, form: Form) -> String {
