@@ -71,7 +71,10 @@ pub(super) fn queue(room: &Arc<Room>) -> (Sender, Receiver) {
         is_behind: AtomicBool::new(false),
         torn: OnceLock::new(),
     });
-    (Sender { channel: sender, shared: Arc::clone(&shared) }, Receiver { channel: receiver, shared })
+    (
+        Sender { channel: sender, shared: Arc::clone(&shared) },
+        Receiver { channel: receiver, shared },
+    )
 }
 
 impl Room {

@@ -77,7 +77,6 @@ impl Seat {
 }
 
 impl Hub {
-
     /// Waits until the tail has come to the end of every partition, but not for long.
     async fn known_places(&self, partitions: i32) -> Places {
         let deadline = Instant::now() + PATIENCE;

@@ -16,7 +16,6 @@ use super::message::Message;
 use crate::event::Selection;
 use crate::kafka::StoredEvent;
 use crate::metrics::{By, Gauge};
-use crate::position::Position;
 use crate::reader::Reader;
 use following::Following;
 use reading::{Joining, Waiting};

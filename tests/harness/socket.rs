@@ -52,9 +52,7 @@ impl Client {
         let value = HeaderValue::from_str(value).expect("a value");
         request.headers_mut().insert(HeaderName::from_static(name), value);
         match client_async(request, stream).await {
-            Ok((stream, _)) => {
-                Ok(Socket { stream, positions: HashMap::new(), pings: 0 })
-            }
+            Ok((stream, _)) => Ok(Socket { stream, positions: HashMap::new(), pings: 0 }),
             Err(Error::Http(response)) => Err(response),
             Err(error) => panic!("no WebSocket: {error}"),
         }

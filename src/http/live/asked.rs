@@ -73,11 +73,7 @@ pub(super) fn position(text: &str) -> Result<Position, String> {
 
 /// How many recent events; none where that is no number. `has_source` says whether a single source
 /// is named.
-pub(super) fn recent(
-    count: Option<usize>,
-    most: usize,
-    has_source: bool,
-) -> Result<usize, String> {
+pub(super) fn recent(count: Option<usize>, most: usize, has_source: bool) -> Result<usize, String> {
     match count.filter(|count| *count <= most) {
         None => Err(format!("is not a number from 0 to {most}")),
         Some(1..) if !has_source => {

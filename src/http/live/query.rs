@@ -104,8 +104,7 @@ impl Given {
 
     fn selection(&self, most: usize, faults: &mut Faults) -> Option<Selection> {
         let named = self.named(faults)?;
-        let selection =
-            asked::selection(&named, |_, member, detail| faults.add(member, detail));
+        let selection = asked::selection(&named, |_, member, detail| faults.add(member, detail));
         let count = selection.as_ref().map_or(0, asked::names);
         if self.sources.len() > 2 * most || count > most {
             faults.add("source_id", format!("is given too often; at most {most} sources"));

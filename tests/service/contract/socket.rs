@@ -52,9 +52,11 @@ fn messages(side: &str) -> (&'static Value, Vec<&'static Value>) {
 fn every_example_of_a_message_is_as_its_schema_says() {
     for side in ["client", "service"] {
         let (schema, examples) = messages(side);
-        let ops = resolve(schema)["oneOf"].as_array().unwrap().iter().map(|schema| {
-            resolve(schema)["properties"]["op"]["const"].as_str().unwrap()
-        });
+        let ops = resolve(schema)["oneOf"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|schema| resolve(schema)["properties"]["op"]["const"].as_str().unwrap());
         for op in ops {
             assert!(examples.iter().any(|example| example["op"] == op), "no example of {op}");
         }
@@ -72,7 +74,9 @@ async fn every_example_of_a_clients_message_is_taken() {
     for example in messages("client").1 {
         let mut socket = app.client.socket().await;
         if example["op"] == "unsubscribe" {
-            socket.subscribe(example["subscription"].as_str().unwrap(), serde_json::json!({})).await;
+            socket
+                .subscribe(example["subscription"].as_str().unwrap(), serde_json::json!({}))
+                .await;
         }
         socket.send_raw(Message::text(example.to_string())).await;
         let answer = socket.next().await;

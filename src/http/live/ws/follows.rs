@@ -92,7 +92,8 @@ impl Follows {
             return Some(("subscription", "is open already; unsubscribe it first".to_owned()));
         }
         if self.open.len() >= most {
-            let detail = format!("is one more than the {most} of a connection; follow more with one");
+            let detail =
+                format!("is one more than the {most} of a connection; follow more with one");
             return Some(("subscription", detail));
         }
         (taken + sources > most_sources).then(|| {

@@ -52,7 +52,10 @@ pub(super) fn pong(data: Option<&RawValue>) -> Outgoing {
 
 /// A message was not taken, or a subscription was not begun.
 pub(super) fn error(name: Option<&str>, problem: &Problem) -> Outgoing {
-    let text = name.map_or_else(|| Text::new("error"), |name| text.member("subscription", name));
+    let mut text = Text::new("error");
+    if let Some(name) = name {
+        text = text.member("subscription", name);
+    }
     text.with("problem", problem.json("").into())
 }
 

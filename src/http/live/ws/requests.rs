@@ -119,7 +119,8 @@ impl<'a> Given<'a> {
     fn sources(&mut self) -> Option<Vec<Named>> {
         let expected = "an array of objects, each with a source_type and perhaps a source_id";
         let Some(list) = self.raw("sources") else { return Some(Vec::new()) };
-        let list: Vec<BTreeMap<Cow<'a, str>, &'a RawValue>> = match serde_json::from_str(list.get()) {
+        let list: Vec<BTreeMap<Cow<'a, str>, &'a RawValue>> = match serde_json::from_str(list.get())
+        {
             Ok(list) => list,
             Err(_) => {
                 self.fault("sources", format!("is not {expected}"));

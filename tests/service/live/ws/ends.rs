@@ -80,7 +80,8 @@ async fn a_slow_client_is_told_and_each_subscription_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn what_waits_counts_for_all_subscriptions_together() {
-    let app = TestApp::builder().set("live.queue", "40").set("http.write_timeout", "60s").start().await;
+    let app =
+        TestApp::builder().set("live.queue", "40").set("http.write_timeout", "60s").start().await;
     let mut whole = of("i");
     whole["include"] = json!("event");
     let mut few = app.client.socket_on(narrow(&app).await, "x-of", "tests").await.unwrap();
@@ -153,7 +154,8 @@ async fn a_client_that_says_goodbye_has_an_answer_and_one_that_goes_leaves_nothi
     assert_eq!(app.metric(ENDED, &["websocket", "client"]).await, 2.0);
     let connections = async || app.metric("dual_stream_http_connections", &[]).await;
     // Those of the clients that the test keeps.
-    eventually("the connections are gone", async || (connections().await <= 2.0).then_some(())).await;
+    eventually("the connections are gone", async || (connections().await <= 2.0).then_some(()))
+        .await;
 }
 
 #[tokio::test]

@@ -45,12 +45,15 @@ async fn each_fault_of_a_message_is_named_and_the_connection_stays() {
             &["/sources/0/source_type"],
         ),
         (
-            &format!(r#"{source},"sources":[{{"source_type":"s"}},{{"source_type":"s","id":1}}]}}"#),
+            &format!(
+                r#"{source},"sources":[{{"source_type":"s"}},{{"source_type":"s","id":1}}]}}"#
+            ),
             &["/sources/1/id"],
         ),
-        (&format!(r#"{source},"types":[],"include":"all","after":"x"}}"#), &[
-            "/types", "/include", "/after",
-        ]),
+        (
+            &format!(r#"{source},"types":[],"include":"all","after":"x"}}"#),
+            &["/types", "/include", "/after"],
+        ),
         (&format!(r#"{source},"recent":5}}"#), &["/recent"]),
         (&format!(r#"{source},"recent":-1}}"#), &["/recent"]),
         (&format!(r#"{source},"after":null}}"#), &["/after"]),

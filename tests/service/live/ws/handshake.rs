@@ -42,7 +42,8 @@ async fn what_asks_for_no_websocket_is_told_how_to() {
         &[("sec-websocket-version", "")],
     ] {
         let refused = ask(&app, "/events/ws", changed).await;
-        let told = (refused.status, refused.header("upgrade"), refused.header("sec-websocket-version"));
+        let told =
+            (refused.status, refused.header("upgrade"), refused.header("sec-websocket-version"));
         assert_eq!(told, (426, Some("websocket"), Some("13")), "{changed:?}");
         assert_eq!(refused.problem(), "upgrade-required");
     }
@@ -60,10 +61,8 @@ async fn what_asks_for_no_websocket_is_told_how_to() {
 
 #[tokio::test]
 async fn pages_of_other_origins_are_refused() {
-    let app = TestApp::builder()
-        .set("http.cors_origins", r#"["https://app.example"]"#)
-        .start()
-        .await;
+    let app =
+        TestApp::builder().set("http.cors_origins", r#"["https://app.example"]"#).start().await;
     let own = format!("http://{}", app.client.address);
     for origin in [own.as_str(), "https://app.example"] {
         assert!(app.client.try_socket("origin", origin).await.is_ok(), "{origin}");

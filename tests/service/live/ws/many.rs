@@ -35,11 +35,8 @@ async fn each_of_a_hundred_has_its_own() {
 
 #[tokio::test]
 async fn there_are_limits_and_the_connection_stays() {
-    let app = TestApp::builder()
-        .set("live.subscriptions", "3")
-        .set("live.sources", "4")
-        .start()
-        .await;
+    let app =
+        TestApp::builder().set("live.subscriptions", "3").set("live.sources", "4").start().await;
     let mut socket = app.client.socket().await;
     subscribe_all(&mut socket, 2).await;
     let named = |names: &[&str]| {
