@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::TestApp;
 use crate::harness::reading::store;
 use crate::harness::socket::cursor;
+use crate::harness::{TestApp, eventually};
 
 /// Within this nothing more comes.
 const SOON: Duration = Duration::from_millis(300);
@@ -26,6 +26,13 @@ fn after(source_id: &str, position: &str) -> Value {
     let mut message = of(source_id);
     message["after"] = json!(position);
     message
+}
+
+/// Waits until so many have ended for this reason: they do after the client has said goodbye, too.
+async fn ended(app: &TestApp, reason: &str, count: usize) {
+    let metric = async || app.metric("dual_stream_live_ended_total", &["websocket", reason]).await;
+    let what = format!("{count} ended as {reason}");
+    eventually(&what, async || (metric().await == count as f64).then_some(())).await;
 }
 
 #[tokio::test]

@@ -7,13 +7,11 @@ use serde_json::json;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{SOON, after, of};
+use super::{SOON, after, ended, of};
 use crate::harness::raw::{Raw, dawdle};
 use crate::harness::reading::store;
 use crate::harness::socket::{Socket, cursor};
 use crate::harness::{TestApp, eventually};
-
-const ENDED: &str = "dual_stream_live_ended_total";
 
 /// A connection with little room for what comes.
 async fn narrow(app: &TestApp) -> TcpStream {
@@ -66,7 +64,7 @@ async fn a_slow_client_is_told_and_each_subscription_goes_on_where_it_was() {
     let (events, end) = slow.closed().await;
 
     assert_eq!(end, Some((4000, "slow".to_owned())));
-    assert_eq!(app.metric(ENDED, &["websocket", "slow"]).await, 1.0);
+    ended(&app, "slow", 1).await;
     let mut again = app.client.socket().await;
     for name in ["one", "other"] {
         let had = events.iter().filter(|event| event["subscription"] == name).map(cursor);
@@ -81,7 +79,7 @@ async fn a_slow_client_is_told_and_each_subscription_goes_on_where_it_was() {
 #[tokio::test]
 async fn what_waits_counts_for_all_subscriptions_together() {
     let app =
-        TestApp::builder().set("live.queue", "40").set("http.write_timeout", "60s").start().await;
+        TestApp::builder().set("live.queue", "40").set("live.queue_bytes", "100MiB").start().await;
     let mut whole = of("i");
     whole["include"] = json!("event");
     let mut few = app.client.socket_on(narrow(&app).await, "x-of", "tests").await.unwrap();
@@ -92,11 +90,10 @@ async fn what_waits_counts_for_all_subscriptions_together() {
     }
     // As much as the buffers of the system take, and then some that wait.
     post_large(&app, 12).await;
-    let ended = async || app.metric(ENDED, &["websocket", "slow"]).await;
     store(&app.client, "i", 20).await;
 
     assert_eq!(many.closed().await.1, Some((4000, "slow".to_owned())));
-    assert_eq!(ended().await, 1.0);
+    ended(&app, "slow", 1).await;
     assert_eq!(few.cursors("0", 32).await.len(), 32);
 }
 
@@ -135,7 +132,7 @@ async fn a_client_that_answers_no_ping_is_closed() {
     .await;
     let read = raw.read_to_end().await;
     assert!(read.ends_with("silent"), "{read:?}");
-    assert_eq!(app.metric(ENDED, &["websocket", "silent"]).await, 1.0);
+    ended(&app, "silent", 1).await;
     app.metric_is("dual_stream_live_streams", 0.0).await;
 }
 
@@ -151,7 +148,7 @@ async fn a_client_that_says_goodbye_has_an_answer_and_one_that_goes_leaves_nothi
     drop(rude);
     app.metric_is("dual_stream_live_streams", 0.0).await;
     app.metric_is("dual_stream_live_subscriptions", 0.0).await;
-    assert_eq!(app.metric(ENDED, &["websocket", "client"]).await, 2.0);
+    ended(&app, "client", 2).await;
     let connections = async || app.metric("dual_stream_http_connections", &[]).await;
     // Those of the clients that the test keeps.
     eventually("the connections are gone", async || (connections().await <= 2.0).then_some(()))

@@ -5,13 +5,11 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use super::of;
+use super::{ended, of};
 use crate::harness::TestApp;
 use crate::harness::raw::Raw;
 use crate::harness::reading::store;
 use crate::harness::socket::Socket;
-
-const ENDED: &str = "dual_stream_live_ended_total";
 
 async fn error(socket: &mut Socket, text: &str) -> Value {
     socket.send_raw(Message::text(text)).await;
@@ -85,7 +83,7 @@ async fn a_flood_of_what_is_no_json_ends_the_connection() {
     error(&mut socket, "[").await;
     socket.send_raw(Message::text("[")).await;
     assert_eq!(socket.closed().await.1, Some((1008, "too_many_faults".to_owned())));
-    assert_eq!(app.metric(ENDED, &["websocket", "faulty"]).await, 1.0);
+    ended(&app, "faulty", 1).await;
 }
 
 #[tokio::test]
@@ -142,7 +140,7 @@ async fn what_breaks_the_protocol_ends_the_connection_with_the_reason() {
     ] {
         assert_eq!(ends_with(&app, frames).await, (code, reason.to_owned()));
     }
-    assert_eq!(app.metric(ENDED, &["websocket", "faulty"]).await, 6.0);
+    ended(&app, "faulty", 6).await;
     app.metric_is("dual_stream_live_streams", 0.0).await;
 }
 

@@ -61,8 +61,7 @@ async fn what_asks_for_no_websocket_is_told_how_to() {
 
 #[tokio::test]
 async fn pages_of_other_origins_are_refused() {
-    let app =
-        TestApp::builder().set("http.cors_origins", r#"["https://app.example"]"#).start().await;
+    let app = TestApp::builder().set("http.cors_origins", "https://app.example").start().await;
     let own = format!("http://{}", app.client.address);
     for origin in [own.as_str(), "https://app.example"] {
         assert!(app.client.try_socket("origin", origin).await.is_ok(), "{origin}");
