@@ -68,11 +68,27 @@ impl Seat {
             Start::After(position) => (Merge::after(&position), Vec::new()),
             Start::Now { recent } => {
                 let places = self.hub.known_places(partitions).await;
-                let recent = recent_events(reader, &selection, &places, recent).await;
+                let recent = self.recent(reader, &selection, &places, recent).await;
                 (Merge::from_now(&places, partitions), recent.map_err(Refusal::Unread)?)
             }
         };
         Ok(Subscription::new(self.clone(), reader.clone(), (selection, merge, recent)))
+    }
+
+    /// The recent events, when it is its turn to read.
+    async fn recent(
+        &self,
+        reader: &Reader,
+        selection: &Selection,
+        places: &Places,
+        count: usize,
+    ) -> Result<Vec<StoredEvent>, ReadError> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        // The client's turns are never taken away.
+        let _turn = self.turns.acquire().await;
+        recent_events(reader, selection, places, count).await
     }
 }
 
@@ -98,10 +114,8 @@ async fn recent_events(
     count: usize,
 ) -> Result<Vec<StoredEvent>, ReadError> {
     let mut events = Vec::new();
-    if count > 0 {
-        for source in selection.sources() {
-            events.extend(reader.recent(source, None, count).await?.events);
-        }
+    for source in selection.sources() {
+        events.extend(reader.recent(source, None, count).await?.events);
     }
     let is_past = |event: &StoredEvent| {
         let cursor = event.cursor();

@@ -76,6 +76,8 @@ impl From<Error> for Over {
             Error::Utf8(_) => Over::Close(Close::NotUtf8),
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Over::Gone,
             Error::Protocol(_) => Over::Close(Close::Protocol),
+            // Even the answers to its pings have no more room.
+            Error::WriteBufferFull(_) => Over::Stuck,
             // The connection has a limit of its own for a write.
             Error::Io(error) if error.kind() == std::io::ErrorKind::TimedOut => Over::Stuck,
             _ => Over::Gone,

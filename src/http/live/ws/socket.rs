@@ -115,13 +115,18 @@ fn frames(message: Outgoing) -> Vec<Frame> {
         head.extend_from_slice(tail);
         return vec![frame(head.into(), Data::Text, true)];
     }
-    let mut frames = vec![frame(head.into(), Data::Text, false)];
-    for begin in (0..data.len()).step_by(FRAME) {
-        let piece = data.slice(begin..data.len().min(begin + FRAME));
-        frames.push(frame(piece, Data::Continue, false));
-    }
+    let mut of = Data::Text;
+    let pieces = pieces(head.into()).chain(pieces(data));
+    let mut frames: Vec<_> = pieces
+        .map(|piece| frame(piece, std::mem::replace(&mut of, Data::Continue), false))
+        .collect();
     frames.push(frame(Bytes::from_static(tail), Data::Continue, true));
     frames
+}
+
+fn pieces(bytes: Bytes) -> impl Iterator<Item = Bytes> {
+    let begins = (0..bytes.len()).step_by(FRAME);
+    begins.map(move |begin| bytes.slice(begin..bytes.len().min(begin + FRAME)))
 }
 
 /// Waits for the client to take something, but not for long.
@@ -140,5 +145,33 @@ async fn within(
         taken = taken => taken.map_err(Over::from),
         () = sleep(limit) => Err(Over::Stuck),
         () = is_late => Err(Over::Stuck),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_large_goes_in_frames_that_make_one_message() {
+        for (head, data) in
+            [(10, 0), (10, 5), (10, FRAME - 11), (10, FRAME), (2 * FRAME, 2 * FRAME + 1)]
+        {
+            let message = Outgoing {
+                head: vec![b'h'; head],
+                data: Bytes::from(vec![b'd'; data]),
+                tail: b"}",
+            };
+            let frames = frames(message);
+            let lengths = frames.iter().map(|frame| frame.payload().len());
+            assert!(lengths.clone().all(|length| length <= FRAME));
+            assert_eq!(lengths.sum::<usize>(), head + data + 1);
+            for (index, frame) in frames.iter().enumerate() {
+                let of = if index == 0 { Data::Text } else { Data::Continue };
+                assert_eq!(frame.header().opcode, OpCode::Data(of));
+                assert_eq!(frame.header().is_final, index + 1 == frames.len());
+            }
+            assert_eq!(frames.len() == 1, head + data < FRAME);
+        }
     }
 }
