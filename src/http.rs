@@ -21,6 +21,7 @@ mod reading;
 mod routes;
 mod server;
 mod unread;
+mod upgrade;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,7 @@ use axum::routing::{get, post};
 
 pub use edge::Edge;
 pub use health::Health;
+pub use live::Origins;
 pub use phase::{Phase, Stop};
 pub use problem::{KINDS as PROBLEMS, Kind as ProblemKind};
 pub use reading::Room;
@@ -55,6 +57,8 @@ pub struct App {
     pub reader: Reader,
     /// Hands on what the tail brings.
     pub live: Hub,
+    /// The origins whose pages may open WebSockets, beside the service's own.
+    pub origins: Origins,
     /// The bytes of what was read that may be left unread.
     pub answers: Room,
     /// The most cursors that are fetched at once.
@@ -78,6 +82,7 @@ pub fn api(app: Arc<App>, cors_origins: &[String]) -> Router {
         .route("/events/batch", post(events::create_batch))
         .route("/events/fetch", post(reading::fetch))
         .route("/events/stream", get(live::stream))
+        .route("/events/ws", get(live::socket).connect(live::socket))
         .route("/events/{cursor}", get(reading::event))
         .merge(probes())
         .merge(docs::routes())

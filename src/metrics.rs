@@ -199,27 +199,65 @@ pub enum Ended {
     Client,
     /// The client did not take what came.
     Slow,
+    /// The client answered nothing for too long.
+    Silent,
+    /// The client broke the protocol.
+    Faulty,
     /// The service ends.
     ShuttingDown,
 }
 
 impl Ended {
-    const ALL: [Ended; 3] = [Ended::Client, Ended::Slow, Ended::ShuttingDown];
+    const ALL: [Ended; 5] =
+        [Ended::Client, Ended::Slow, Ended::Silent, Ended::Faulty, Ended::ShuttingDown];
 
-    fn labels(self) -> EndReason {
+    fn labels(self, transport: Transport) -> EndReason {
         let reason = match self {
             Ended::Client => "client",
             Ended::Slow => "slow",
+            Ended::Silent => "silent",
+            Ended::Faulty => "faulty",
             Ended::ShuttingDown => "shutting_down",
         };
-        EndReason { reason: Word(reason) }
+        EndReason { transport: transport.word(), reason: Word(reason) }
     }
 }
 
-/// The label of streams that ended.
+/// The labels of streams that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct EndReason {
+    transport: Word,
     reason: Word,
+}
+
+/// How a stream comes to its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// By Server-Sent Events.
+    Sse,
+    /// Over a WebSocket.
+    WebSocket,
+}
+
+impl Transport {
+    const ALL: [Transport; 2] = [Transport::Sse, Transport::WebSocket];
+
+    fn word(self) -> Word {
+        Word(match self {
+            Transport::Sse => "sse",
+            Transport::WebSocket => "websocket",
+        })
+    }
+
+    fn labels(self) -> StreamLabels {
+        StreamLabels { transport: self.word() }
+    }
+}
+
+/// The label of open streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct StreamLabels {
+    transport: Word,
 }
 
 /// The service's metrics: cheap to count, rendered on demand.
@@ -280,9 +318,11 @@ pub struct Metrics {
     /// Records that Kafka has and the tail has not read yet.
     pub reader_tail_lag: Gauge,
     /// Open streams.
-    pub live_streams: Gauge,
+    pub live_streams: Family<StreamLabels, Gauge>,
     /// The limit of the open streams.
     pub live_streams_limit: Gauge,
+    /// What open streams follow.
+    pub live_subscriptions: Gauge,
     /// Bytes of events that wait for any client of a stream.
     pub live_held: Gauge,
     /// The limit of the bytes that wait for clients of streams.
@@ -327,8 +367,9 @@ impl Metrics {
             reader_scanned_records: Counter::default(),
             reader_under_way: Gauge::default(),
             reader_tail_lag: Gauge::default(),
-            live_streams: Gauge::default(),
+            live_streams: Family::default(),
             live_streams_limit: Gauge::default(),
+            live_subscriptions: Gauge::default(),
             live_held: Gauge::default(),
             live_held_limit: Gauge::default(),
             live_delivered: Family::default(),
@@ -495,6 +536,11 @@ impl Metrics {
         let registry = &mut self.registry;
         registry.register("live_streams", "Open streams", self.live_streams.clone());
         registry.register(
+            "live_subscriptions",
+            "What open streams follow: one for each of SSE, those made on WebSockets",
+            self.live_subscriptions.clone(),
+        );
+        registry.register(
             "live_streams_limit",
             "The most streams (live.streams)",
             self.live_streams_limit.clone(),
@@ -519,8 +565,11 @@ impl Metrics {
         By::ALL.into_iter().for_each(|by| drop(self.live_delivered.get_or_create(&by.labels())));
         let registry = &mut self.registry;
         registry.register("live_ended", "Streams that ended, by reason", self.live_ended.clone());
-        let ended = |why: Ended| drop(self.live_ended.get_or_create(&why.labels()));
-        Ended::ALL.into_iter().for_each(ended);
+        for transport in Transport::ALL {
+            drop(self.live_streams.get_or_create(&transport.labels()));
+            let ended = |why: Ended| drop(self.live_ended.get_or_create(&why.labels(transport)));
+            Ended::ALL.into_iter().for_each(ended);
+        }
         self.registry.register(
             "live_resets",
             "Times that a stream was told that events may be missing",
@@ -577,9 +626,15 @@ impl Metrics {
         self.live_delivered.get_or_create(&by.labels()).inc();
     }
 
+    /// Counts a stream that was opened.
+    pub fn live_opened(&self, transport: Transport) {
+        self.live_streams.get_or_create(&transport.labels()).inc();
+    }
+
     /// Counts a stream that ended.
-    pub fn live_ended(&self, why: Ended) {
-        self.live_ended.get_or_create(&why.labels()).inc();
+    pub fn live_closed(&self, transport: Transport, why: Ended) {
+        self.live_streams.get_or_create(&transport.labels()).dec();
+        self.live_ended.get_or_create(&why.labels(transport)).inc();
     }
 
     /// All metrics in the OpenMetrics text format.

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::event::Limits;
-use crate::http::{self, App, Edge, Health, Phase, Room, Server};
+use crate::http::{self, App, Edge, Health, Origins, Phase, Room, Server};
 use crate::live::Hub;
 use crate::metrics::Metrics;
 use crate::notifier::{Announced, Broadcaster, Notifier};
@@ -112,6 +112,7 @@ impl Service {
             publisher,
             reader,
             live,
+            origins: Origins::new(&settings.http.cors_origins),
             admission: Admission::new(&settings.publisher, &metrics),
             answers: Room::new(settings.publisher.max_in_flight_bytes / 2, &metrics),
             max_fetch: settings.reader.max_fetch,

@@ -152,7 +152,9 @@ pub struct Reader {
 pub struct Live {
     /// Streams at a time; may be none.
     pub streams: usize,
-    /// Most sources of one stream.
+    /// Most subscriptions on one WebSocket.
+    pub subscriptions: usize,
+    /// Most sources of one stream, over all its subscriptions.
     pub sources: usize,
     /// Events that may wait for one client.
     pub queue: usize,

@@ -25,11 +25,12 @@ const WRITE: &str = "POST, OPTIONS";
 const BOTH: &str = "GET, HEAD, POST, OPTIONS";
 
 /// The routes of the API's listener.
-pub const API: [Route; 12] = [
+pub const API: [Route; 13] = [
     Route { path: "/events", allow: BOTH },
     Route { path: "/events/batch", allow: WRITE },
     Route { path: "/events/fetch", allow: WRITE },
     Route { path: "/events/stream", allow: READ },
+    Route { path: "/events/ws", allow: READ },
     Route { path: "/events/{cursor}", allow: READ },
     Route { path: "/livez", allow: READ },
     Route { path: "/readyz", allow: READ },

@@ -74,6 +74,16 @@ impl Unread {
         Unread { limit: write_timeout * WHOLE, connection, stop }
     }
 
+    /// How long the client has for an answer, or for a piece of one that goes on.
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Cuts the connection.
+    pub(super) fn cut(&self) {
+        self.connection.abort();
+    }
+
     /// Watches an answer. Over HTTP/2 it is each of them: a stream whose client opens no window
     /// writes nothing, so no write can time out.
     pub(super) fn watch(

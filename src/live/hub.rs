@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::message::Message;
 use super::places::{Meaning, Places};
-use super::queue::{Bounds, Receiver, Torn, queue};
+use super::queue::{Receiver, Room, Torn, queue};
 use super::registry::Registry;
 use crate::event::Selection;
 use crate::kafka::Candidate;
@@ -93,14 +93,17 @@ impl Hub {
     }
 
     /// One of so many streams. None when all are taken.
-    pub(super) fn admit(&self) -> Option<OwnedSemaphorePermit> {
+    pub(super) fn permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.clients).try_acquire_owned().ok()
     }
 
     /// Joins the followers. What is behind these places comes by the queue, and nothing else does.
-    pub(super) fn join(&self, selection: &Arc<Selection>) -> (Registration, Places) {
-        let settings = &self.0.settings;
-        let (sender, queue) = queue(Bounds { events: settings.queue, bytes: settings.queue_bytes });
+    pub(super) fn join(
+        &self,
+        selection: &Arc<Selection>,
+        room: &Arc<Room>,
+    ) -> (Registration, Places) {
+        let (sender, queue) = queue(room);
         let mut state = self.0.state.lock();
         let id = if *self.0.is_closed.borrow() {
             // Nothing comes any more: the queue ends with the sender.

@@ -1,7 +1,7 @@
-//! What waits for one follower, bounded in events and in bytes. Whoever puts something in never
-//! waits; whoever takes it out learns why there is no more.
+//! What waits for one follower, bounded in events and in bytes over all that its client follows.
+//! Whoever puts something in never waits; whoever takes it out learns why there is no more.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc;
@@ -28,29 +28,77 @@ pub(super) struct Bounds {
     pub(super) bytes: usize,
 }
 
-struct Shared {
+/// Room for what waits, in one queue or in several.
+pub(super) struct Room {
+    bounds: Bounds,
+    events: AtomicUsize,
     bytes: AtomicUsize,
+}
+
+/// A message with its place in a room, which it gives back when it is taken or thrown away.
+struct Waiting {
+    message: Arc<Message>,
+    room: Arc<Room>,
+}
+
+struct Shared {
+    /// The client's room.
+    room: Arc<Room>,
+    /// As much again for a queue whose follower still reads the log: it may be behind.
+    behind: Arc<Room>,
+    is_behind: AtomicBool,
     torn: OnceLock<Torn>,
 }
 
 /// The end where messages come in.
 pub(super) struct Sender {
-    channel: mpsc::Sender<Arc<Message>>,
+    channel: mpsc::Sender<Waiting>,
     shared: Arc<Shared>,
-    max_bytes: usize,
 }
 
 /// The end where they are taken out.
 pub(super) struct Receiver {
-    channel: mpsc::Receiver<Arc<Message>>,
+    channel: mpsc::Receiver<Waiting>,
     shared: Arc<Shared>,
 }
 
-pub(super) fn queue(bounds: Bounds) -> (Sender, Receiver) {
-    let (sender, receiver) = mpsc::channel(bounds.events);
-    let shared = Arc::new(Shared { bytes: AtomicUsize::new(0), torn: OnceLock::new() });
-    let sender = Sender { channel: sender, shared: Arc::clone(&shared), max_bytes: bounds.bytes };
-    (sender, Receiver { channel: receiver, shared })
+/// A queue whose messages wait in a client's room.
+pub(super) fn queue(room: &Arc<Room>) -> (Sender, Receiver) {
+    let (sender, receiver) = mpsc::channel(room.bounds.events);
+    let shared = Arc::new(Shared {
+        room: Arc::clone(room),
+        behind: Room::new(room.bounds),
+        is_behind: AtomicBool::new(false),
+        torn: OnceLock::new(),
+    });
+    (
+        Sender { channel: sender, shared: Arc::clone(&shared) },
+        Receiver { channel: receiver, shared },
+    )
+}
+
+impl Room {
+    pub(super) fn new(bounds: Bounds) -> Arc<Self> {
+        Arc::new(Room { bounds, events: AtomicUsize::new(0), bytes: AtomicUsize::new(0) })
+    }
+
+    /// A place for a message. None: there is none.
+    fn take(self: &Arc<Self>, message: &Arc<Message>, is_tight: bool) -> Option<Waiting> {
+        let events = self.events.fetch_add(1, Ordering::AcqRel);
+        let bytes = self.bytes.fetch_add(message.len(), Ordering::AcqRel) + message.len();
+        let waiting = Waiting { message: Arc::clone(message), room: Arc::clone(self) };
+        let Bounds { events: most, bytes: max_bytes } = self.bounds;
+        // A message that alone is larger than all of the room has to go through it, too.
+        let has_room = events == 0 || (events < most && bytes <= max_bytes && !is_tight);
+        has_room.then_some(waiting)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.room.events.fetch_sub(1, Ordering::AcqRel);
+        self.room.bytes.fetch_sub(self.message.len(), Ordering::AcqRel);
+    }
 }
 
 impl Sender {
@@ -59,14 +107,12 @@ impl Sender {
     /// # Errors
     /// It does not fit. The sender is of no more use then.
     pub(super) fn push(&self, message: &Arc<Message>, is_tight: bool) -> Result<(), Torn> {
-        let len = message.len();
-        let before = self.shared.bytes.fetch_add(len, Ordering::AcqRel);
-        // A message that alone is larger than all of the queue has to go through it, too.
-        let has_room = before == 0 || (before + len <= self.max_bytes && !is_tight);
-        if !has_room {
+        let Shared { room, behind, is_behind, .. } = &*self.shared;
+        let room = if is_behind.load(Ordering::Acquire) { behind } else { room };
+        let Some(waiting) = room.take(message, is_tight) else {
             return Err(self.tear(Torn::Full));
-        }
-        self.channel.try_send(Arc::clone(message)).map_err(|error| match error {
+        };
+        self.channel.try_send(waiting).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => self.tear(Torn::Full),
             mpsc::error::TrySendError::Closed(_) => self.tear(Torn::Gone),
         })
@@ -79,13 +125,23 @@ impl Sender {
 }
 
 impl Receiver {
+    /// Its follower reads the log now, so that what comes meanwhile has to wait.
+    pub(super) fn set_behind(&self) {
+        self.shared.is_behind.store(true, Ordering::Release);
+    }
+
+    /// Its follower takes what comes from now on.
+    pub(super) fn set_level(&self) {
+        self.shared.is_behind.store(false, Ordering::Release);
+    }
+
     /// The next message.
     ///
     /// # Errors
     /// There is none any more.
     pub(super) async fn recv(&mut self) -> Result<Arc<Message>, Torn> {
         match self.channel.recv().await {
-            Some(message) => Ok(self.took(message)),
+            Some(waiting) => Ok(Arc::clone(&waiting.message)),
             None => Err(self.torn()),
         }
     }
@@ -96,15 +152,10 @@ impl Receiver {
     /// There is none any more.
     pub(super) fn try_recv(&mut self) -> Result<Option<Arc<Message>>, Torn> {
         match self.channel.try_recv() {
-            Ok(message) => Ok(Some(self.took(message))),
+            Ok(waiting) => Ok(Some(Arc::clone(&waiting.message))),
             Err(mpsc::error::TryRecvError::Empty) => Ok(None),
             Err(mpsc::error::TryRecvError::Disconnected) => Err(self.torn()),
         }
-    }
-
-    fn took(&self, message: Arc<Message>) -> Arc<Message> {
-        self.shared.bytes.fetch_sub(message.len(), Ordering::AcqRel);
-        message
     }
 
     fn torn(&self) -> Torn {
@@ -117,11 +168,13 @@ mod tests {
     use super::*;
     use crate::live::samples::message;
 
-    const ROOM: Bounds = Bounds { events: 3, bytes: 10_000 };
+    fn room() -> Arc<Room> {
+        Room::new(Bounds { events: 3, bytes: 10_000 })
+    }
 
     #[test]
     fn a_queue_takes_no_more_than_it_may_and_says_so_at_its_end() {
-        let (sender, mut receiver) = queue(ROOM);
+        let (sender, mut receiver) = queue(&room());
         for offset in 0..3 {
             assert_eq!(sender.push(&message(0, offset, 10), false), Ok(()));
         }
@@ -135,7 +188,7 @@ mod tests {
 
     #[test]
     fn bytes_count_too_but_a_single_large_message_goes_through() {
-        let (sender, mut receiver) = queue(ROOM);
+        let (sender, mut receiver) = queue(&room());
         assert_eq!(sender.push(&message(0, 0, 50_000), false), Ok(()));
         receiver.try_recv().unwrap().unwrap();
         assert_eq!(sender.push(&message(0, 1, 6_000), false), Ok(()));
@@ -144,16 +197,47 @@ mod tests {
 
     #[test]
     fn when_memory_is_tight_nothing_may_wait() {
-        let (sender, mut receiver) = queue(ROOM);
+        let (sender, mut receiver) = queue(&room());
         assert_eq!(sender.push(&message(0, 0, 10), true), Ok(()));
         receiver.try_recv().unwrap().unwrap();
         assert_eq!(sender.push(&message(0, 1, 10), true), Ok(()));
         assert_eq!(sender.push(&message(0, 2, 10), true), Err(Torn::Full));
     }
 
+    #[test]
+    fn queues_of_one_client_share_its_room() {
+        let room = room();
+        let ((one, mut first), (other, second)) = (queue(&room), queue(&room));
+        assert_eq!(one.push(&message(0, 0, 10), false), Ok(()));
+        assert_eq!(other.push(&message(0, 0, 10), false), Ok(()));
+        assert_eq!(one.push(&message(0, 1, 10), false), Ok(()));
+        // What is taken, and what is thrown away, makes room again.
+        first.try_recv().unwrap().unwrap();
+        drop(second);
+        assert_eq!(other.push(&message(0, 1, 10), false), Err(Torn::Gone));
+        assert_eq!(one.push(&message(0, 2, 10), false), Ok(()));
+        assert_eq!(one.push(&message(0, 3, 10), false), Ok(()));
+        assert_eq!(one.push(&message(0, 4, 10), false), Err(Torn::Full));
+    }
+
+    #[test]
+    fn what_waits_for_one_that_reads_the_log_takes_no_room_of_the_others() {
+        let room = room();
+        let ((behind, mut reader), (level, _taker)) = (queue(&room), queue(&room));
+        reader.set_behind();
+        for offset in 0..3 {
+            assert_eq!(behind.push(&message(0, offset, 10), false), Ok(()));
+            assert_eq!(level.push(&message(0, offset, 10), false), Ok(()));
+        }
+        reader.set_level();
+        assert_eq!(level.push(&message(0, 3, 10), false), Err(Torn::Full));
+        reader.try_recv().unwrap().unwrap();
+        assert_eq!(behind.push(&message(0, 3, 10), false), Err(Torn::Full));
+    }
+
     #[tokio::test]
     async fn the_first_reason_counts() {
-        let (sender, mut receiver) = queue(ROOM);
+        let (sender, mut receiver) = queue(&room());
         assert!(receiver.try_recv().unwrap().is_none());
         sender.tear(Torn::Gap);
         assert_eq!(sender.tear(Torn::Closing), Torn::Gap);

@@ -157,12 +157,12 @@ impl Members {
 mod tests {
     use super::*;
     use crate::event::Source;
-    use crate::live::queue::{Bounds, Receiver, queue};
+    use crate::live::queue::{Bounds, Receiver, Room, queue};
     use crate::live::samples::event;
     use crate::metrics::Gauge;
 
     fn add(registry: &mut Registry, selection: Selection, events: usize) -> (u64, Receiver) {
-        let (sender, receiver) = queue(Bounds { events, bytes: 100_000 });
+        let (sender, receiver) = queue(&Room::new(Bounds { events, bytes: 100_000 }));
         (registry.add(&Arc::new(selection), sender), receiver)
     }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
+use super::client::Seat;
 use super::hub::Hub;
 use super::merge::Merge;
 use super::places::Places;
@@ -51,30 +52,47 @@ pub enum Refusal {
     Unread(ReadError),
 }
 
-impl Hub {
+impl Seat {
     /// Begins a stream.
     ///
     /// # Errors
-    /// As in [`Refusal`].
+    /// What has to be known of the log is not.
     pub async fn subscribe(
         &self,
         reader: &Reader,
         request: Request,
     ) -> Result<Subscription, Refusal> {
-        let client = self.admit().ok_or(Refusal::TooMany)?;
         let partitions = reader.partitions().map_err(Refusal::Unread)?;
         let selection = Arc::new(request.selection);
         let (merge, recent) = match request.start {
             Start::After(position) => (Merge::after(&position), Vec::new()),
             Start::Now { recent } => {
-                let places = self.known_places(partitions).await;
-                let recent = recent_events(reader, &selection, &places, recent).await;
+                let places = self.hub.known_places(partitions).await;
+                let recent = self.recent(reader, &selection, &places, recent).await;
                 (Merge::from_now(&places, partitions), recent.map_err(Refusal::Unread)?)
             }
         };
-        Ok(Subscription::new(self.clone(), reader.clone(), (selection, merge, recent), client))
+        Ok(Subscription::new(self.clone(), reader.clone(), (selection, merge, recent)))
     }
 
+    /// The recent events, when it is its turn to read.
+    async fn recent(
+        &self,
+        reader: &Reader,
+        selection: &Selection,
+        places: &Places,
+        count: usize,
+    ) -> Result<Vec<StoredEvent>, ReadError> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        // The client's turns are never taken away.
+        let _turn = self.turns.acquire().await;
+        recent_events(reader, selection, places, count).await
+    }
+}
+
+impl Hub {
     /// Waits until the tail has come to the end of every partition, but not for long.
     async fn known_places(&self, partitions: i32) -> Places {
         let deadline = Instant::now() + PATIENCE;
@@ -96,10 +114,8 @@ async fn recent_events(
     count: usize,
 ) -> Result<Vec<StoredEvent>, ReadError> {
     let mut events = Vec::new();
-    if count > 0 {
-        for source in selection.sources() {
-            events.extend(reader.recent(source, None, count).await?.events);
-        }
+    for source in selection.sources() {
+        events.extend(reader.recent(source, None, count).await?.events);
     }
     let is_past = |event: &StoredEvent| {
         let cursor = event.cursor();

@@ -14,6 +14,7 @@ pub mod process;
 pub mod raw;
 pub mod reading;
 pub mod redis;
+pub mod socket;
 pub mod stream;
 
 use std::time::{Duration, Instant};

@@ -95,7 +95,8 @@ fn check_body(what: &str, described: &Value, answer: &Answer) {
     }
 }
 
-fn validate(what: &str, schema: &Value, value: &Value) {
+/// Fails unless the value is as the schema says.
+pub fn validate(what: &str, schema: &Value, value: &Value) {
     let errors: Vec<_> = validator(schema)
         .iter_errors(value)
         .map(|error| format!("{} at {}", error, error.instance_path()))

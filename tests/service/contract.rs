@@ -4,6 +4,7 @@
 //! it is the other way round: what the description promises, the server does.
 
 mod reading;
+mod socket;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -165,6 +166,7 @@ impl Stage {
             ("GET", "/events", 503) => self.unready.client.get(&recent("s", "i")).await,
             ("GET", "/events/{cursor}", 503) => self.unready.client.get("/events/0-0").await,
             ("GET", "/events/stream", _) => self.stream(status).await?,
+            ("GET", "/events/ws", _) => self.socket(status).await?,
             ("POST", "/events/fetch", 503) => {
                 let client = &self.unready.client;
                 client.send(client.post(path, "application/json", r#"{"cursors":["0-0"]}"#)).await

@@ -4,6 +4,7 @@ mod ends;
 mod faults;
 mod refusals;
 mod resume;
+mod ws;
 
 use std::time::Duration;
 
