@@ -138,7 +138,7 @@ mod tests {
             r#"{"op":"reset","subscription":"a\"b","reason":"removed","position":"0-12,3-42"}"#
         );
         let texts = ["1", "push", "repo", "owner/repo", "application/json"];
-        let event = StoredEvent::new(Cursor::new(3, 42).unwrap(), 7, texts, b"{}", true).unwrap();
+        let event = StoredEvent::new(Cursor::new(3, 42).unwrap(), 7, texts, b"{}").unwrap();
         assert_eq!(
             told(Item::Read(event.clone(), Some(position()))),
             r#"{"op":"event","subscription":"a\"b","position":"0-12,3-42","data":{"id":"1","type":"push","source_type":"repo","source_id":"owner/repo","cursor":"3-42"}}"#
