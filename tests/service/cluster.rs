@@ -48,11 +48,15 @@ impl Cluster {
     }
 }
 
+async fn app(redis: &Cluster) -> TestApp {
+    let builder = TestApp::builder().default_channels().set("redis.url", redis.url());
+    builder.set("redis.cluster", true).start().await
+}
+
 #[tokio::test]
 async fn notifications_reach_the_shard_of_their_channel() {
     let redis = Cluster::start().await;
-    let app =
-        TestApp::builder().set("redis.url", redis.url()).set("redis.cluster", true).start().await;
+    let app = app(&redis).await;
     let source_type = unique("repo");
     let channels: Vec<_> = (0..20).map(|source| format!("events:{source_type}:{source}")).collect();
     let (sender, mut pushes) = mpsc::unbounded_channel();
