@@ -129,9 +129,8 @@ impl Registry {
             Scope::Source => of_type.sources.get(source.id()),
             Scope::Type => Some(&of_type.whole),
         });
-        let is_told = |member: &&Arc<Member>| {
-            member.is_told_early && member.selection.takes_kind(kind)
-        };
+        let is_told =
+            |member: &&Arc<Member>| member.is_told_early && member.selection.takes_kind(kind);
         let mut members = members.into_iter().flat_map(|members| &members.0).filter(is_told);
         let Some(first) = members.next() else { return Announced::Unfollowed };
         let news = Arc::new(make());

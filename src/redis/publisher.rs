@@ -4,14 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::ConnectionLike;
-use deadpool_redis::redis::{
-    AsyncConnectionConfig, Cmd, Pipeline, RedisResult, ServerError, Value,
-};
+use deadpool_redis::redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisResult, Value};
 use deadpool_redis::{PoolConfig, PoolError, Runtime, Timeouts, cluster};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::timeout;
 
-use super::server::{self, describe};
+use super::server::{self, describe, refusal};
 use crate::settings;
 
 /// Pipelines under way at once on a cluster: one a channel, because the channels of a pipeline
@@ -89,7 +87,8 @@ fn single_pool(redis: &settings::Redis, size: usize) -> Result<deadpool_redis::P
 }
 
 fn cluster_pool(redis: &settings::Redis, size: usize) -> Result<cluster::Pool, String> {
-    let manager = cluster::Manager::new(server::nodes(redis), false).map_err(|error| error.to_string())?;
+    let manager =
+        cluster::Manager::new(server::nodes(redis), false).map_err(|error| error.to_string())?;
     let limits = pool_config(redis, size);
     cluster::Pool::builder(manager)
         .config(limits)
@@ -205,18 +204,11 @@ impl Replies {
         for reply in replies {
             if let Value::ServerError(error) = reply {
                 self.refused += 1;
-                self.refusal.get_or_insert_with(|| in_words(&error));
+                self.refusal.get_or_insert_with(|| refusal(error.code(), error.details()));
             }
         }
         self
     }
-}
-
-/// Without the arguments of the command, which Redis repeats when it does not know it.
-fn in_words(error: &ServerError) -> String {
-    let details = error.details().unwrap_or_default();
-    let details = details.split(", with args").next().unwrap_or_default();
-    format!("refused: {} {details}", error.code())
 }
 
 async fn pipeline<'n>(

@@ -20,3 +20,10 @@ pub(super) fn nodes(redis: &settings::Redis) -> Vec<&str> {
 pub(super) fn describe(error: &RedisError) -> String {
     error.to_string()
 }
+
+/// What it refused a command with, without the arguments of the command, which it repeats when it
+/// does not know it.
+pub(super) fn refusal(code: &str, details: Option<&str>) -> String {
+    let details = details.unwrap_or_default().split(", with args").next().unwrap_or_default();
+    format!("refused: {code} {details}")
+}

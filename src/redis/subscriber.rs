@@ -14,7 +14,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::server::{self, describe};
+use super::server::{self, describe, refusal};
 use crate::settings;
 
 /// Channels in one command.
@@ -30,7 +30,7 @@ pub struct Subscriber {
 }
 
 enum Server {
-    Single(Client),
+    Single(Box<Client>),
     Cluster(Vec<String>),
 }
 
@@ -73,7 +73,7 @@ impl Subscriber {
             let info = server::single(redis)?;
             let pushing = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
             let client = Client::open(info.set_redis_settings(pushing));
-            Server::Single(client.map_err(|error| describe(&error))?)
+            Server::Single(Box::new(client.map_err(|error| describe(&error))?))
         };
         let settings::Redis { connect_timeout, response_timeout, .. } = *redis;
         Ok(Subscriber { server, connect_timeout, response_timeout })
@@ -153,10 +153,7 @@ impl Subscription {
     ///
     /// # Errors
     /// No answer in time, or no connection any more: what is subscribed is not known.
-    pub async fn subscribe<'n>(
-        &mut self,
-        channels: &'n [Arc<str>],
-    ) -> Result<Refused<'n>, String> {
+    pub async fn subscribe<'n>(&mut self, channels: &'n [Arc<str>]) -> Result<Refused<'n>, String> {
         let mut refused = Refused::default();
         for channels in channels.chunks(AT_ONCE) {
             match self.connection.subscribe(channels).await {
@@ -171,10 +168,7 @@ impl Subscription {
     }
 
     /// One may be refused and another one not: by the rights of the user, or by its shard.
-    async fn subscribe_each<'n>(
-        &self,
-        channels: &'n [Arc<str>],
-    ) -> Result<Refused<'n>, String> {
+    async fn subscribe_each<'n>(&self, channels: &'n [Arc<str>]) -> Result<Refused<'n>, String> {
         let subscribe = |channel: &'n Arc<str>| {
             let mut connection = self.connection.clone();
             async move { (channel, connection.subscribe(std::slice::from_ref(channel)).await) }
@@ -186,7 +180,7 @@ impl Subscription {
                 Ok(()) => {}
                 Err(error) if self.goes_on_after(&error) => {
                     refused.channels.push(channel);
-                    refused.words.get_or_insert_with(|| describe(&error));
+                    refused.words.get_or_insert_with(|| in_words(&error));
                 }
                 Err(error) => return Err(describe(&error)),
             }
@@ -216,8 +210,12 @@ impl Subscription {
     pub async fn ping(&mut self) -> Result<(), String> {
         let ping = Cmd::new().arg("PING").to_owned();
         let pong = match &mut self.connection {
-            Connection::Single(single) => timeout(self.response_timeout, pings(&ping, single)).await,
-            Connection::Cluster(shards) => timeout(self.response_timeout, pings(&ping, shards)).await,
+            Connection::Single(single) => {
+                timeout(self.response_timeout, pings(&ping, single)).await
+            }
+            Connection::Cluster(shards) => {
+                timeout(self.response_timeout, pings(&ping, shards)).await
+            }
         };
         match pong {
             Ok(answer) => answer.map_err(|error| describe(&error)),
@@ -279,6 +277,13 @@ async fn pings(ping: &Cmd, connection: &mut impl ConnectionLike) -> RedisResult<
     match ping.exec_async(connection).await {
         Err(error) if is_refusal(&error) => Ok(()),
         answer => answer,
+    }
+}
+
+fn in_words(error: &RedisError) -> String {
+    match error.code() {
+        Some(code) => refusal(code, error.detail()),
+        None => describe(error),
     }
 }
 

@@ -39,7 +39,8 @@ pub enum Announcements {
 /// The thread cannot be started.
 pub fn listen(hub: &Hub, announcements: Announcements) -> Result<(), String> {
     let fail = |error| format!("cannot start to listen to what is announced: {error}");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(fail)?;
     let hub = hub.clone();
     let listen = move || {
         runtime.block_on(async {

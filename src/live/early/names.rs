@@ -42,7 +42,8 @@ impl Names {
     /// The channels that bring what is selected, as far as there are any.
     pub(in crate::live) fn of(&self, selection: &Selection) -> Vec<String> {
         let sources = selection.sources().iter();
-        let sources = sources.filter_map(|source| self.name(self.of_sources?, source.kind(), source.id()));
+        let sources =
+            sources.filter_map(|source| self.name(self.of_sources?, source.kind(), source.id()));
         let types = selection.source_types().iter();
         let types = types.filter_map(|name| self.name(self.of_types?, name, ""));
         sources.chain(types).collect()
@@ -129,7 +130,10 @@ mod tests {
         assert_eq!(by_type.read("e:repo:a", "a", "repo:a"), None);
         assert_eq!(by_type.read("e:repo:a", "a", "push"), Some((Scope::Source, "repo")));
         // Channels of a template that nobody follows bring nothing.
-        assert_eq!(names(&["{source_type}:{source_id}", "x{source_type}"]).read("xs", "i", "t"), Some((Scope::Type, "s")));
+        assert_eq!(
+            names(&["{source_type}:{source_id}", "x{source_type}"]).read("xs", "i", "t"),
+            Some((Scope::Type, "s"))
+        );
         assert_eq!(names(&["{source_type}:{type}"]).read("s:t", "i", "t"), None);
     }
 }

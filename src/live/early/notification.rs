@@ -52,9 +52,10 @@ mod tests {
 
     #[test]
     fn what_is_announced_is_read_and_what_is_unknown_passed_over() {
-        let payload = r#"{"id":"a\n\"1","type":"push","source_id":"o/r","cursor":"3-42","more":[1]}"#;
+        let payload =
+            r#"{"id":"a\\\"1","type":"push","source_id":"o/r","cursor":"3-42","more":[1]}"#;
         let read = Notification::read(payload.as_bytes()).unwrap();
-        assert_eq!((&*read.id, &*read.kind, &*read.source_id), ("a\n\"1", "push", "o/r"));
+        assert_eq!((&*read.id, &*read.kind, &*read.source_id), ("a\\\"1", "push", "o/r"));
         assert_eq!(cursor(payload).as_deref(), Some("3-42"));
     }
 
