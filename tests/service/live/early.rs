@@ -39,7 +39,9 @@ impl Rig {
         let builder = builder
             .set("redis.connect_timeout", "300ms")
             .set("redis.response_timeout", "300ms")
-            .set("notify.breaker_cooldown", "200ms");
+            .set("notify.breaker_cooldown", "200ms")
+            // By which it is noticed that a client has gone.
+            .set("live.heartbeat", "500ms");
         let app = builder.start().await;
         let channel = format!("{}:s:i", app.topic);
         Rig { redis, app, channel, written: 0 }
