@@ -5,4 +5,4 @@ mod server;
 mod subscriber;
 
 pub use publisher::{Pool, Publisher, Replies};
-pub use subscriber::{Heard, Subscriber, Subscription};
+pub use subscriber::{Heard, Refused, Subscriber, Subscription};
