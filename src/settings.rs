@@ -154,6 +154,8 @@ pub struct Live {
     pub streams: usize,
     /// Most subscriptions on one WebSocket.
     pub subscriptions: usize,
+    /// Whether they hear what is announced.
+    pub early: bool,
     /// Most sources of one stream, over all its subscriptions.
     pub sources: usize,
     /// Events that may wait for one client.

@@ -41,11 +41,11 @@ async fn begin(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Response, Pr
         let detail = "A stream is text/event-stream: accept that.";
         return Err(Problem::new(Kind::NotAcceptable, detail));
     }
-    let retry = settings.retry;
+    let (form, retry) = (asked.form, settings.retry);
     let client = app.live.admit(Transport::Sse).map_err(refused)?;
-    let subscription = client.seat().subscribe(&app.reader, asked.request).await;
+    let subscription = client.seat().subscribe(&app.reader, asked).await;
     let followed = (client, subscription.map_err(refused)?);
-    let mut response = answer(followed, asked.form, retry);
+    let mut response = answer(followed, form, retry);
     let flowing = Flowing { closed: Some(app.live.closed()) };
     response.extensions_mut().insert(flowing);
     Ok(response)

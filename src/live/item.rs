@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::message::Message;
+use super::news::News;
 use crate::kafka::StoredEvent;
 use crate::position::Position;
 
@@ -12,10 +13,13 @@ pub enum Item {
     Ready(Position),
     /// The next event, with a position that is the same for all who follow.
     Live(Arc<Message>),
+    /// What was announced of the next event, before the log has brought it. It has no position yet:
+    /// one comes when it has.
+    Early(Arc<News>),
     /// The next event, with the follower's own position after it. One of those that were asked for
     /// as recent has none: it lies before the position that the follower began at.
     Read(StoredEvent, Option<Position>),
-    /// Nothing for a while. Everything up to the position has come.
+    /// Everything up to the position has come: nothing else has for a while, or it came early.
     Beat(Position),
     /// The log no longer has what came next: events may be missing before this position.
     Reset(Lost, Position),

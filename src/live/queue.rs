@@ -7,6 +7,16 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 
 use super::message::Message;
+use super::news::News;
+
+/// What comes out.
+#[derive(Clone)]
+pub(super) enum Queued {
+    /// What the tail has brought.
+    Message(Arc<Message>),
+    /// What it will bring, and whether other news were left out before.
+    News(Arc<News>, bool),
+}
 
 /// Why a queue has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +45,9 @@ pub(super) struct Room {
     bytes: AtomicUsize,
 }
 
-/// A message with its place in a room, which it gives back when it is taken or thrown away.
+/// What waits, with its place in a room, which it gives back when it is taken or thrown away.
 struct Waiting {
-    message: Arc<Message>,
+    queued: Queued,
     room: Arc<Room>,
 }
 
@@ -54,6 +64,8 @@ struct Shared {
 pub(super) struct Sender {
     channel: mpsc::Sender<Waiting>,
     shared: Arc<Shared>,
+    /// Whether news were left out since the last that went in.
+    has_left_out: AtomicBool,
 }
 
 /// The end where they are taken out.
@@ -71,8 +83,9 @@ pub(super) fn queue(room: &Arc<Room>) -> (Sender, Receiver) {
         is_behind: AtomicBool::new(false),
         torn: OnceLock::new(),
     });
+    let has_left_out = AtomicBool::new(false);
     (
-        Sender { channel: sender, shared: Arc::clone(&shared) },
+        Sender { channel: sender, shared: Arc::clone(&shared), has_left_out },
         Receiver { channel: receiver, shared },
     )
 }
@@ -82,22 +95,37 @@ impl Room {
         Arc::new(Room { bounds, events: AtomicUsize::new(0), bytes: AtomicUsize::new(0) })
     }
 
-    /// A place for a message. None: there is none.
-    fn take(self: &Arc<Self>, message: &Arc<Message>, is_tight: bool) -> Option<Waiting> {
+    /// A place for what is to wait. None: there is none.
+    fn take(self: &Arc<Self>, queued: Queued, is_tight: bool) -> Option<Waiting> {
+        let len = queued.len();
+        // News leave half of it to what the tail brings. A message that alone is larger than all of
+        // the room has to go through it, too.
+        let (share, may_be_alone) = match queued {
+            Queued::Message(_) => (1, true),
+            Queued::News(..) => (2, false),
+        };
         let events = self.events.fetch_add(1, Ordering::AcqRel);
-        let bytes = self.bytes.fetch_add(message.len(), Ordering::AcqRel) + message.len();
-        let waiting = Waiting { message: Arc::clone(message), room: Arc::clone(self) };
+        let bytes = self.bytes.fetch_add(len, Ordering::AcqRel) + len;
+        let waiting = Waiting { queued, room: Arc::clone(self) };
         let Bounds { events: most, bytes: max_bytes } = self.bounds;
-        // A message that alone is larger than all of the room has to go through it, too.
-        let has_room = events == 0 || (events < most && bytes <= max_bytes && !is_tight);
-        has_room.then_some(waiting)
+        let fits = events * share < most && bytes * share <= max_bytes && !is_tight;
+        (fits || (may_be_alone && events == 0)).then_some(waiting)
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
         self.room.events.fetch_sub(1, Ordering::AcqRel);
-        self.room.bytes.fetch_sub(self.message.len(), Ordering::AcqRel);
+        self.room.bytes.fetch_sub(self.queued.len(), Ordering::AcqRel);
+    }
+}
+
+impl Queued {
+    fn len(&self) -> usize {
+        match self {
+            Queued::Message(message) => message.len(),
+            Queued::News(news, _) => news.len(),
+        }
     }
 }
 
@@ -107,15 +135,29 @@ impl Sender {
     /// # Errors
     /// It does not fit. The sender is of no more use then.
     pub(super) fn push(&self, message: &Arc<Message>, is_tight: bool) -> Result<(), Torn> {
-        let Shared { room, behind, is_behind, .. } = &*self.shared;
-        let room = if is_behind.load(Ordering::Acquire) { behind } else { room };
-        let Some(waiting) = room.take(message, is_tight) else {
+        let queued = Queued::Message(Arc::clone(message));
+        let Some(waiting) = self.room().take(queued, is_tight) else {
             return Err(self.tear(Torn::Full));
         };
         self.channel.try_send(waiting).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => self.tear(Torn::Full),
             mpsc::error::TrySendError::Closed(_) => self.tear(Torn::Gone),
         })
+    }
+
+    /// Puts news in, as long as they leave half of the queue to what the tail brings, and memory is
+    /// not tight. False: they are left out.
+    pub(super) fn push_news(&self, news: &Arc<News>, is_tight: bool) -> bool {
+        let has_left_out = self.has_left_out.load(Ordering::Acquire);
+        let waiting = self.room().take(Queued::News(Arc::clone(news), has_left_out), is_tight);
+        let is_in = waiting.is_some_and(|waiting| self.channel.try_send(waiting).is_ok());
+        self.has_left_out.store(!is_in, Ordering::Release);
+        is_in
+    }
+
+    fn room(&self) -> &Arc<Room> {
+        let Shared { room, behind, is_behind, .. } = &*self.shared;
+        if is_behind.load(Ordering::Acquire) { behind } else { room }
     }
 
     /// Says why it ends. The first one to say so counts.
@@ -135,24 +177,24 @@ impl Receiver {
         self.shared.is_behind.store(false, Ordering::Release);
     }
 
-    /// The next message.
+    /// What comes next.
     ///
     /// # Errors
     /// There is none any more.
-    pub(super) async fn recv(&mut self) -> Result<Arc<Message>, Torn> {
+    pub(super) async fn recv(&mut self) -> Result<Queued, Torn> {
         match self.channel.recv().await {
-            Some(waiting) => Ok(Arc::clone(&waiting.message)),
+            Some(waiting) => Ok(waiting.queued.clone()),
             None => Err(self.torn()),
         }
     }
 
-    /// The next message, if one is there.
+    /// What comes next, if it is there.
     ///
     /// # Errors
     /// There is none any more.
-    pub(super) fn try_recv(&mut self) -> Result<Option<Arc<Message>>, Torn> {
+    pub(super) fn try_recv(&mut self) -> Result<Option<Queued>, Torn> {
         match self.channel.try_recv() {
-            Ok(waiting) => Ok(Some(Arc::clone(&waiting.message))),
+            Ok(waiting) => Ok(Some(waiting.queued.clone())),
             Err(mpsc::error::TryRecvError::Empty) => Ok(None),
             Err(mpsc::error::TryRecvError::Disconnected) => Err(self.torn()),
         }
@@ -166,7 +208,15 @@ impl Receiver {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::samples::message;
+    use crate::live::samples::{message, news};
+
+    /// The offset, and of news whether others were left out before them.
+    fn taken(receiver: &mut Receiver) -> Option<(i64, Option<bool>)> {
+        receiver.try_recv().unwrap().map(|queued| match queued {
+            Queued::Message(message) => (message.cursor().offset(), None),
+            Queued::News(news, has_left_out) => (news.cursor().offset(), Some(has_left_out)),
+        })
+    }
 
     fn room() -> Arc<Room> {
         Room::new(Bounds { events: 3, bytes: 10_000 })
@@ -181,7 +231,7 @@ mod tests {
         assert_eq!(sender.push(&message(0, 3, 10), false), Err(Torn::Full));
         drop(sender);
         for offset in 0..3 {
-            assert_eq!(receiver.try_recv().unwrap().unwrap().cursor().offset(), offset);
+            assert_eq!(taken(&mut receiver), Some((offset, None)));
         }
         assert!(matches!(receiver.try_recv(), Err(Torn::Full)));
     }
@@ -233,6 +283,32 @@ mod tests {
         assert_eq!(level.push(&message(0, 3, 10), false), Err(Torn::Full));
         reader.try_recv().unwrap().unwrap();
         assert_eq!(behind.push(&message(0, 3, 10), false), Err(Torn::Full));
+    }
+
+    #[test]
+    fn news_leave_half_of_it_to_the_tail_and_end_nothing() {
+        let (sender, mut receiver) = queue(&Room::new(Bounds { events: 4, bytes: 10_000 }));
+        let put = |offset| sender.push_news(&news(0, offset), false);
+        assert_eq!([put(0), put(1), put(2), put(3)], [true, true, false, false]);
+        assert_eq!(sender.push(&message(0, 0, 10), false), Ok(()));
+        assert_eq!(sender.push(&message(0, 1, 10), false), Ok(()));
+        assert_eq!(taken(&mut receiver), Some((0, Some(false))));
+        assert!(!put(4));
+        assert!((0..3).all(|_| taken(&mut receiver).is_some()));
+        assert!(!sender.push_news(&news(0, 5), true));
+        assert!(put(6) && put(7));
+        assert_eq!(taken(&mut receiver), Some((6, Some(true))));
+        assert_eq!(taken(&mut receiver), Some((7, Some(false))));
+        assert_eq!(taken(&mut receiver), None);
+    }
+
+    #[test]
+    fn news_leave_half_of_the_bytes_too() {
+        let (sender, mut receiver) = queue(&Room::new(Bounds { events: 100, bytes: 1000 }));
+        assert!(sender.push_news(&news(0, 0), false));
+        assert!(!sender.push_news(&news(0, 1), false));
+        assert!(taken(&mut receiver).is_some());
+        assert!(sender.push_news(&news(0, 2), false));
     }
 
     #[tokio::test]

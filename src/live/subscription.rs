@@ -11,8 +11,10 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_unti
 
 use super::client::Seat;
 use super::item::{End, Item, Lost};
-use super::merge::Merge;
-use super::message::Message;
+use super::merge::{Merge, Taken};
+use super::message::{Form, Message};
+use super::news::News;
+use super::queue::Queued;
 use crate::event::Selection;
 use crate::kafka::StoredEvent;
 use crate::metrics::{By, Gauge};
@@ -25,7 +27,10 @@ pub struct Subscription {
     seat: Seat,
     reader: Reader,
     selection: Arc<Selection>,
+    form: Form,
     merge: Merge,
+    /// Whether the log has confirmed what came early, and the position was not told yet.
+    is_confirmed: bool,
     phase: Phase,
     /// To read the log, while it is this one's.
     turn: Option<Turn>,
@@ -70,7 +75,8 @@ impl Subscription {
     pub(super) fn new(
         seat: Seat,
         reader: Reader,
-        (selection, merge, recent): (Arc<Selection>, Merge, Vec<StoredEvent>),
+        (selection, form): (Arc<Selection>, Form),
+        (merge, recent): (Merge, Vec<StoredEvent>),
     ) -> Self {
         let period = seat.hub.settings().heartbeat;
         let mut beat = interval_at(Instant::now() + period, period);
@@ -81,7 +87,9 @@ impl Subscription {
             seat,
             reader,
             selection,
+            form,
             merge,
+            is_confirmed: false,
             phase: Phase::Ready(recent),
             turn: None,
             beat,
@@ -133,7 +141,7 @@ impl Subscription {
 
     fn join(&mut self) -> Option<Item> {
         let Seat { hub, room, turns } = &self.seat;
-        let (registration, places) = hub.join(&self.selection, room);
+        let (registration, places) = hub.join(&self.selection, self.form, room);
         let stretches = self.merge.join(&places);
         if stretches.is_empty() {
             self.turn = None;
@@ -155,28 +163,62 @@ impl Subscription {
             () = closes(&mut self.closed) => self.goes_on(Phase::End(End::Closing)),
             _ = self.beat.tick() => {
                 self.phase = Phase::Pause(until);
-                Some(Item::Beat(self.merge.position()))
+                Some(self.beat())
             }
         }
     }
 
     fn take_read(&mut self, event: StoredEvent) -> Option<Item> {
-        if !self.merge.take(event.cursor()) {
+        if !self.takes(&event) {
             return None;
         }
         self.count(By::Log);
-        Some(Item::Read(event, Some(self.merge.position())))
+        Some(self.read(event))
+    }
+
+    fn take_queued(&mut self, queued: Queued) -> Option<Item> {
+        match queued {
+            Queued::Message(message) => self.take_live(message),
+            Queued::News(news, has_missed) => self.take_early(news, has_missed),
+        }
     }
 
     fn take_live(&mut self, message: Arc<Message>) -> Option<Item> {
-        if !self.merge.take(message.cursor()) {
+        if !self.takes(message.event()) {
             return None;
         }
         self.count(By::Tail);
         if self.merge.is_level() {
+            self.is_confirmed = false;
             return Some(Item::Live(message));
         }
-        Some(Item::Read(message.event().clone(), Some(self.merge.position())))
+        Some(self.read(message.event().clone()))
+    }
+
+    fn take_early(&mut self, news: Arc<News>, has_missed: bool) -> Option<Item> {
+        if !self.merge.take_early(news.cursor(), news.place(), has_missed) {
+            return None;
+        }
+        self.count(By::Early);
+        Some(Item::Early(news))
+    }
+
+    fn takes(&mut self, event: &StoredEvent) -> bool {
+        let hub = &self.seat.hub;
+        let taken = self.merge.take(event.cursor(), || hub.mark(event));
+        self.is_confirmed |= taken == Taken::Told;
+        taken == Taken::New
+    }
+
+    fn read(&mut self, event: StoredEvent) -> Item {
+        self.is_confirmed = false;
+        Item::Read(event, Some(self.merge.position()))
+    }
+
+    /// Tells the position.
+    fn beat(&mut self) -> Item {
+        self.is_confirmed = false;
+        Item::Beat(self.merge.position())
     }
 
     fn reset(&self, lost: Lost) -> Item {

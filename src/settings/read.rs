@@ -122,6 +122,7 @@ fn live(reader: &mut Source<'_>) -> Option<Live> {
     section! { reader, "live" => Live {
         streams: parse::number(0..=MANY),
         subscriptions: parse::number(1..=10_000),
+        early: parse::switch,
         sources: parse::number(1..=10_000),
         queue: parse::number(1..=MANY),
         queue_bytes: parse::size(KIB..=LARGEST),

@@ -20,6 +20,8 @@ pub struct Message {
     pub data: Value,
     /// What the client would send as `Last-Event-ID` after it.
     pub last_id: String,
+    /// Whether it had an id of its own.
+    pub has_id: bool,
 }
 
 impl Message {
@@ -100,6 +102,20 @@ impl Events {
         cursors
     }
 
+    /// Reads until the position has come to this event, as it does soon after the event has come.
+    pub async fn confirmed(&mut self, cursor: &str) {
+        let (partition, offset) = parts(cursor);
+        let is_there = |id: &str| {
+            id.split(',').any(|part| {
+                part.contains('-') && parts(part).0 == partition && parts(part).1 >= offset
+            })
+        };
+        while !is_there(&self.last_id) {
+            let piece = timeout(PATIENCE, self.pieces.next()).await.expect("something in time");
+            self.take(&piece.expect("not the end").expect("no cut"));
+        }
+    }
+
     /// Reads until a heartbeat has come.
     pub async fn beat(&mut self) {
         let before = self.comments;
@@ -126,13 +142,16 @@ impl Events {
     }
 
     fn block(&mut self, block: &str) {
-        let (mut name, mut data) = ("message", Vec::new());
+        let (mut name, mut data, mut has_id) = ("message", Vec::new(), false);
         for line in block.lines().filter(|line| !line.is_empty()) {
             let (field, value) = line.split_once(':').unwrap_or((line, ""));
             let value = value.strip_prefix(' ').unwrap_or(value);
             match field {
                 "" => self.comments += 1,
-                "id" => self.last_id = value.to_owned(),
+                "id" => {
+                    has_id = true;
+                    self.last_id = value.to_owned();
+                }
                 "event" => name = value,
                 "data" => data.push(value),
                 "retry" => self.retry = Some(value.parse().expect("a number")),
@@ -141,8 +160,14 @@ impl Events {
         }
         if !data.is_empty() {
             let data = serde_json::from_str(&data.join("\n")).expect("JSON");
-            let message = Message { name: name.to_owned(), data, last_id: self.last_id.clone() };
-            self.ready.push_back(message);
+            let (name, last_id) = (name.to_owned(), self.last_id.clone());
+            self.ready.push_back(Message { name, data, last_id, has_id });
         }
     }
+}
+
+/// The partition and the offset.
+fn parts(cursor: &str) -> (i32, i64) {
+    let (partition, offset) = cursor.split_once('-').expect("a cursor");
+    (partition.parse().expect("a partition"), offset.parse().expect("an offset"))
 }

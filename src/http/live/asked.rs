@@ -1,18 +1,11 @@
 //! What a stream is asked for, however it is written: the rules of each part.
 
 use crate::event::{Selection, Source};
-use crate::live::{Form, Request};
+use crate::live::Form;
 use crate::position::Position;
 
 /// The most types of events that are named.
 const TYPES: usize = 100;
-
-/// What is asked for.
-#[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) request: Request,
-    pub(super) form: Form,
-}
 
 /// A source, or all sources of a type.
 #[derive(Debug)]

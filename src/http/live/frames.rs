@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cursor::Cursor;
 use crate::json;
-use crate::live::{End, Form, Item, Lost, Message};
+use crate::live::{End, Form, Item, Lost, Message, News};
 use crate::position::Position;
 use crate::reader::StoredEvent;
 
@@ -34,6 +34,7 @@ pub(super) fn of(item: Item, form: Form, retry: Duration) -> Bytes {
     match item {
         Item::Ready(position) => ready(&position, retry),
         Item::Live(message) => shared(&message, form),
+        Item::Early(news) => early(&news),
         Item::Read(event, position) => read(&event, position.as_ref(), form),
         // Without data nothing is dispatched, and the client knows the id all the same.
         Item::Beat(position) => format!(":\nid: {position}\n\n").into(),
@@ -73,6 +74,34 @@ fn block(event: &StoredEvent, position: Option<&str>, form: Form) -> Bytes {
     }
     out.extend_from_slice(DATA);
     data(&mut out, event, form);
+    out.extend_from_slice(BLOCK_END);
+    out.into()
+}
+
+/// The JSON in the block of what is early.
+pub(super) fn early_data(news: &News) -> Bytes {
+    let block = early(news);
+    block.slice(DATA.len()..block.len() - BLOCK_END.len())
+}
+
+/// Without an id: a client that comes again is to begin where the log has confirmed what came. Made
+/// once for all who are told.
+fn early(news: &News) -> Bytes {
+    news.shared(early_block)
+}
+
+fn early_block(news: &News) -> Bytes {
+    let mut out = Vec::with_capacity(FRAME);
+    out.extend_from_slice(DATA);
+    let notification = Notification {
+        id: news.id(),
+        r#type: news.kind(),
+        source_type: news.source_type(),
+        source_id: news.source_id(),
+        cursor: news.cursor(),
+    };
+    // Text into memory does not fail.
+    let _ = serde_json::to_writer(&mut out, &notification);
     out.extend_from_slice(BLOCK_END);
     out.into()
 }

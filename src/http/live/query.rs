@@ -4,7 +4,7 @@ use axum::http::HeaderMap;
 
 use super::super::problem::Problem;
 use super::super::reading::{Faults, decoded, decoded_lossily};
-use super::asked::{self, Asked, Named};
+use super::asked::{self, Named};
 use crate::event::Selection;
 use crate::live::{Form, Request, Start};
 use crate::settings;
@@ -18,7 +18,7 @@ pub(super) fn read(
     query: Option<&str>,
     headers: &HeaderMap,
     settings: &settings::Live,
-) -> Result<Asked, Problem> {
+) -> Result<Request, Problem> {
     let mut faults = Faults::default();
     let given = Given::read(query.unwrap_or_default(), &mut faults);
     let selection = given.selection(settings.sources, &mut faults);
@@ -26,7 +26,7 @@ pub(super) fn read(
     let start = given.start(headers, settings.recent, &mut faults);
     match (selection, form, start) {
         (Some(selection), Some(form), Some(start)) if faults.is_empty() => {
-            Ok(Asked { request: Request { selection, start }, form })
+            Ok(Request { selection, start, form })
         }
         _ => Err(faults.problem()),
     }
@@ -165,7 +165,7 @@ mod tests {
         Settings::load([]).unwrap().live
     }
 
-    fn read(query: &str) -> Asked {
+    fn read(query: &str) -> Request {
         super::read(Some(query), &HeaderMap::new(), &settings()).unwrap()
     }
 
@@ -175,7 +175,7 @@ mod tests {
     }
 
     fn sources(query: &str) -> Vec<String> {
-        let selection = read(query).request.selection;
+        let selection = read(query).selection;
         let single = selection.sources().iter();
         let single = single.map(|source| format!("{}:{}", source.kind(), source.id()));
         single.chain(selection.source_types().iter().cloned()).collect()
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn ids_belong_to_the_type_before_them() {
-        assert!(read("").request.selection.is_everything());
+        assert!(read("").selection.is_everything());
         assert_eq!(sources("source_type=repo&source_id=b&source_id=a%2Fb"), ["repo:a/b", "repo:b"]);
         assert_eq!(
             sources("source_type=repo&source_id=a&source_type=user&source_id=b"),
@@ -197,7 +197,7 @@ mod tests {
     fn types_and_form() {
         let query = read("types=push,pull&include=event");
         assert_eq!(query.form, Form::Event);
-        let selection = query.request.selection;
+        let selection = query.selection;
         assert!(selection.takes_kind("pull") && !selection.takes_kind("star"));
         assert_eq!(read("").form, Form::Notification);
     }
@@ -207,7 +207,7 @@ mod tests {
         let start = |query: &str, header: Option<&str>| {
             let header = header.map(|text| (HEADER.parse().unwrap(), text.parse().unwrap()));
             let headers = HeaderMap::from_iter(header);
-            super::read(Some(query), &headers, &settings()).unwrap().request.start
+            super::read(Some(query), &headers, &settings()).unwrap().start
         };
         let after = |text: &str| Start::After(text.parse().unwrap());
         let one = "source_type=s&source_id=i&recent=5";

@@ -26,16 +26,20 @@ impl Subscription {
             return self.level(following);
         }
         let queue = &mut following.registration.queue;
+        match queue.try_recv() {
+            Ok(Some(queued)) => {
+                self.phase = Phase::Follow(following);
+                return self.take_queued(queued);
+            }
+            Ok(None) => {}
+            Err(torn) => return self.torn(torn),
+        }
         if let Some(places) = following.confirming.take() {
-            return match queue.try_recv() {
-                Ok(Some(message)) => {
-                    following.confirming = Some(places);
-                    self.phase = Phase::Follow(following);
-                    self.take_live(message)
-                }
-                Ok(None) => self.confirmed(places, following).await,
-                Err(torn) => self.torn(torn),
-            };
+            return self.confirmed(places, following).await;
+        }
+        if self.is_confirmed {
+            self.phase = Phase::Follow(following);
+            return Some(self.beat());
         }
         let received = tokio::select! {
             biased;
@@ -46,9 +50,9 @@ impl Subscription {
             }
         };
         match received {
-            Ok(message) => {
+            Ok(queued) => {
                 self.phase = Phase::Follow(following);
-                self.take_live(message)
+                self.take_queued(queued)
             }
             Err(torn) => self.torn(torn),
         }
@@ -57,6 +61,7 @@ impl Subscription {
     /// Everything up to these places was taken.
     async fn confirmed(&mut self, places: Places, following: Box<Following>) -> Option<Item> {
         self.merge.confirm(&places);
+        self.seat.hub.metrics().live_unconfirmed.inc_by(self.merge.unconfirmed());
         let ahead = self.merge.ahead(&places);
         // The tail of another instance may have been further than ours, but not for so long.
         if self.was_ahead && !ahead.is_empty() {
@@ -72,7 +77,7 @@ impl Subscription {
         }
         self.was_ahead = !self.merge.ahead(&places).is_empty();
         self.phase = Phase::Follow(following);
-        Some(Item::Beat(self.merge.position()))
+        Some(self.beat())
     }
 
     pub(super) fn torn(&mut self, torn: Torn) -> Option<Item> {

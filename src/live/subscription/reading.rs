@@ -73,7 +73,7 @@ impl Subscription {
             () = closes(&mut self.closed) => self.goes_on(Phase::End(End::Closing)),
             _ = self.beat.tick() => {
                 self.phase = Phase::Wait(waiting);
-                Some(Item::Beat(self.merge.position()))
+                Some(self.beat())
             }
         }
     }
@@ -88,7 +88,7 @@ impl Subscription {
                 return self.took(part, joining);
             }
             () = closes(&mut self.closed) => return self.goes_on(Phase::End(End::Closing)),
-            _ = self.beat.tick() => Item::Beat(self.merge.position()),
+            _ = self.beat.tick() => self.beat(),
         };
         self.phase = Phase::CatchUp(joining);
         Some(beat)
@@ -125,9 +125,9 @@ impl Subscription {
     /// Takes what came while the log was read. When that was too much, the log has it.
     pub(super) fn level(&mut self, mut following: Box<Following>) -> Option<Item> {
         match following.registration.queue.try_recv() {
-            Ok(Some(message)) => {
+            Ok(Some(queued)) => {
                 self.phase = Phase::Follow(following);
-                self.take_live(message)
+                self.take_queued(queued)
             }
             Ok(None) => {
                 following.registration.queue.set_level();

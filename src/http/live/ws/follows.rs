@@ -8,7 +8,7 @@ use futures_util::future::{AbortHandle, ready};
 use futures_util::stream::{self, SelectAll};
 use futures_util::{FutureExt, Stream, StreamExt};
 
-use super::super::asked::{self, Asked};
+use super::super::asked;
 use super::requests::{Refused, impossible};
 use crate::live::{Form, Hub, Item, Refusal, Request, Seat};
 use crate::reader::Reader;
@@ -40,8 +40,8 @@ impl Follows {
     }
 
     /// Begins a subscription.
-    pub(super) fn add(&mut self, name: String, asked: Asked) -> Result<(), Refused> {
-        let Asked { request, form } = asked;
+    pub(super) fn add(&mut self, name: String, request: Request) -> Result<(), Refused> {
+        let form = request.form;
         let sources = asked::names(&request.selection);
         if let Some((member, detail)) = self.refusal(&name, sources) {
             return Err(impossible(name, member, detail));

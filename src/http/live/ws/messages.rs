@@ -30,6 +30,7 @@ pub(super) fn of(name: &str, item: Item, form: Form) -> Option<Outgoing> {
             frames::data(&mut data, &read, form);
             event(name, position.map(|position| position.to_string()).as_deref(), data.into())
         }
+        Item::Early(news) => event(name, None, frames::early_data(&news)),
         Item::Beat(position) => at(name, "position", &position),
         Item::Reset(lost, position) => reset(name, lost, &position),
         Item::End(_) => return None,

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::super::super::problem::{Kind, Problem};
-use super::super::asked::{self, Asked, Named};
+use super::super::asked::{self, Named};
 use crate::event::{Fault, Selection};
 use crate::live::{Form, Request, Start};
 use crate::settings;
@@ -21,7 +21,7 @@ const SHOWN: usize = 100;
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum Command {
-    Subscribe(String, Asked),
+    Subscribe(String, Request),
     Unsubscribe(String),
     Ping(Option<Box<RawValue>>),
 }
@@ -100,7 +100,7 @@ impl<'a> Given<'a> {
         Some(name)
     }
 
-    fn asked(&mut self, settings: &settings::Live) -> Option<Asked> {
+    fn asked(&mut self, settings: &settings::Live) -> Option<Request> {
         let named = self.sources();
         let has_source = named.iter().flatten().any(|named| named.source_id.is_some());
         let selection = named.and_then(|named| self.selection(&named));
@@ -111,8 +111,7 @@ impl<'a> Given<'a> {
         let form = form.map_or(Ok(Form::Notification), |form| asked::form(&form));
         let form = self.kept("include", form.map_err(str::to_owned));
         let start = self.start(settings.recent, has_source);
-        let request = Request { selection: selection?.only(types?), start: start? };
-        Some(Asked { request, form: form? })
+        Some(Request { selection: selection?.only(types?), start: start?, form: form? })
     }
 
     /// None when there is a fault in them.

@@ -134,7 +134,7 @@ impl Session {
     }
 
     async fn write(&mut self, News { name, form, item }: News) -> Result<(), Over> {
-        let is_event = matches!(item, Ok(Item::Live(_) | Item::Read(..)));
+        let is_event = matches!(item, Ok(Item::Live(_) | Item::Early(_) | Item::Read(..)));
         let message = match item {
             Ok(Item::End(End::Slow)) => return Err(Over::Close(Close::Slow)),
             Ok(Item::End(End::Closing)) => return Err(Over::Close(Close::ShuttingDown)),
