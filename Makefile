@@ -20,6 +20,7 @@ run: ## Build and start the service alone, without Kafka or Redis: nothing is ke
 .PHONY: test
 test: ## Run the tests against a real Kafka and a real Redis (ARGS= goes to cargo test)
 	@scripts/setup test
+	@scripts/tools python
 	scripts/with-services scripts/test $(ARGS)
 
 .PHONY: faults
@@ -130,5 +131,5 @@ check-api: check-tools-python
 	@scripts/step 'schemathesis' scripts/with-services scripts/schemathesis
 
 .PHONY: check-tests
-check-tests:
+check-tests: check-tools-python
 	@scripts/step 'tests' scripts/with-services scripts/test

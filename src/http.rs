@@ -3,7 +3,9 @@
 mod answer;
 mod body;
 mod connection;
+mod console;
 pub mod docs;
+mod document;
 mod edge;
 mod etag;
 mod events;
@@ -46,6 +48,7 @@ use crate::live::Hub;
 use crate::metrics::{self, Metrics};
 use crate::publisher::{Admission, DualPublisher};
 use crate::reader::Reader;
+use crate::settings;
 
 /// What the handlers share.
 pub struct App {
@@ -76,8 +79,8 @@ pub struct App {
 }
 
 /// The routes of the API.
-pub fn api(app: Arc<App>, cors_origins: &[String]) -> Router {
-    let router = Router::new()
+pub fn api(app: Arc<App>, settings: &settings::Http) -> Router {
+    let mut router = Router::new()
         .route("/events", get(reading::list).post(events::create))
         .route("/events/batch", post(events::create_batch))
         .route("/events/fetch", post(reading::fetch))
@@ -85,11 +88,15 @@ pub fn api(app: Arc<App>, cors_origins: &[String]) -> Router {
         .route("/events/ws", get(live::socket).connect(live::socket))
         .route("/events/{cursor}", get(reading::event))
         .merge(probes())
-        .merge(docs::routes())
+        .merge(docs::routes());
+    if settings.console {
+        router = router.merge(console::routes());
+    }
+    let router = router
         .fallback(routes::not_found)
         .method_not_allowed_fallback(routes::method_not_allowed)
         .with_state(app);
-    match routes::cors(cors_origins) {
+    match routes::cors(&settings.cors_origins) {
         Some(cors) => router.layer(cors),
         None => router,
     }

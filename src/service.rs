@@ -52,7 +52,7 @@ pub async fn run(
 ) -> Result<(), String> {
     let service = Service::start(&settings, announce)?;
     let (stop, stopped) = watch::channel(Phase::Serving);
-    let api = http::api(Arc::clone(&service.app), &settings.http.cors_origins);
+    let api = http::api(Arc::clone(&service.app), &settings.http);
     let admin = http::admin(Arc::clone(&service.app));
     listeners.tell();
     let api = (api, &http::API_ROUTES[..]);

@@ -74,6 +74,8 @@ pub struct Http {
     pub max_body: usize,
     /// Origins allowed to call from a browser: exact ones, or the single `*`.
     pub cors_origins: Vec<String>,
+    /// Whether there is a console at `/`.
+    pub console: bool,
 }
 
 /// `[admin]`: the listener of `/metrics`, `/livez` and `/readyz`.

@@ -25,7 +25,7 @@ const WRITE: &str = "POST, OPTIONS";
 const BOTH: &str = "GET, HEAD, POST, OPTIONS";
 
 /// The routes of the API's listener.
-pub const API: [Route; 13] = [
+pub const API: [Route; 15] = [
     Route { path: "/events", allow: BOTH },
     Route { path: "/events/batch", allow: WRITE },
     Route { path: "/events/fetch", allow: WRITE },
@@ -34,6 +34,8 @@ pub const API: [Route; 13] = [
     Route { path: "/events/{cursor}", allow: READ },
     Route { path: "/livez", allow: READ },
     Route { path: "/readyz", allow: READ },
+    Route { path: "/", allow: READ },
+    Route { path: "/console/{part}", allow: READ },
     Route { path: "/openapi.yaml", allow: READ },
     Route { path: "/docs", allow: READ },
     Route { path: "/docs/problems", allow: READ },

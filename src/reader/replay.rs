@@ -3,7 +3,7 @@
 
 mod lane;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::ReadError;
 use super::scan::{Enough, Scanner, Spent, Stretch, Trouble};
@@ -35,6 +35,10 @@ impl Replay {
         partitions: &[i32],
         start: &Start,
     ) -> Result<Self, ReadError> {
+        // Before the question for a time: an event that is written between the two is behind the end
+        // of a partition that had none of that time yet, and would be passed over otherwise.
+        let bounds = partitions.iter().map(|&partition| scanner.bounds(partition));
+        let bounds = bounds.collect::<Result<Vec<_>, _>>()?;
         let starts = starts(scanner, partitions, start)?;
         let others = match start {
             Start::After(position) => position.clone(),
@@ -43,8 +47,7 @@ impl Replay {
         let mut replay =
             Replay { selection: Selection::of(source.clone()), lanes: Vec::new(), others };
         let mut cut = None;
-        for (partition, from) in starts {
-            let bounds = scanner.bounds(partition)?;
+        for ((&partition, bounds), from) in partitions.iter().zip(bounds).zip(starts) {
             let is_fresh = matches!(start, Start::Time(_)) || from == From::Beginning;
             let next = match from {
                 From::Offset(offset) => offset,
@@ -238,22 +241,25 @@ enum From {
     End,
 }
 
+/// Where to begin in each of the partitions, in their order.
 fn starts(
     scanner: &Scanner<'_>,
     partitions: &[i32],
     start: &Start,
-) -> Result<Vec<(i32, From)>, ReadError> {
+) -> Result<Vec<From>, ReadError> {
     match start {
         Start::After(position) => {
             let from = |&partition: &i32| match position.offset(partition) {
-                Some(offset) => (partition, From::Offset(offset.saturating_add(1))),
-                None => (partition, From::Beginning),
+                Some(offset) => From::Offset(offset.saturating_add(1)),
+                None => From::Beginning,
             };
             Ok(partitions.iter().map(from).collect())
         }
-        Start::Time(time) => scanner.offsets_at(*time, partitions).map(|offsets| {
-            let from = |offset: Option<i64>| offset.map_or(From::End, From::Offset);
-            offsets.into_iter().map(|(partition, offset)| (partition, from(offset))).collect()
-        }),
+        Start::Time(time) => {
+            let offsets: BTreeMap<_, _> =
+                scanner.offsets_at(*time, partitions)?.into_iter().collect();
+            let from = |partition| offsets.get(partition).copied().flatten();
+            Ok(partitions.iter().map(|at| from(at).map_or(From::End, From::Offset)).collect())
+        }
     }
 }

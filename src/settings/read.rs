@@ -70,6 +70,7 @@ fn http(reader: &mut Source<'_>) -> Option<Http> {
         request_timeout: parse::timeout,
         max_body: parse::size(KIB..=LARGEST),
         cors_origins: parse::origins,
+        console: parse::switch,
     } }
 }
 
