@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::phase::{Phase, Stop};
 use super::quiet::UnderWay;
-use super::unread::keeping;
+use crate::kept::keeping;
 
 /// How often the connection asked for a piece and got one: odd while it is the client's turn to
 /// take one, even while it is ours to read it.
