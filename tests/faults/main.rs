@@ -13,7 +13,6 @@ mod fake_redis;
 mod harness;
 mod journal;
 mod oracle;
-mod proxy;
 mod readers;
 mod report;
 mod run;

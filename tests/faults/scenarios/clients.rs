@@ -9,9 +9,9 @@ use tokio::time::sleep;
 
 use super::{hasty, patient};
 use crate::harness::broker::Settings;
+use crate::harness::proxy::{Mode, Proxy};
 use crate::harness::{Broker, TestApp, eventually};
 use crate::journal::{self, Event, Journal, Verdict};
-use crate::proxy::{Mode, Proxy};
 use crate::report::Row;
 use crate::run::Run;
 use crate::traffic::Plan;
