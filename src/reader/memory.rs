@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::ring::{Hit, Ring};
+use super::scan::Stretch;
 use crate::cursor::Cursor;
 use crate::event::Source;
 use crate::kafka::StoredEvent;
@@ -123,14 +124,32 @@ impl Memory {
         Some(Recent { events, from, since, low })
     }
 
-    /// Waits until the tail has come past an offset of a partition. Gives up after a while, or at
-    /// once where it is not followed: then the end is not in memory.
-    pub(super) async fn reaches(&self, partition: i32, offset: i64) {
-        let mut taken = self.taken.subscribe();
-        let _ = timeout(PATIENCE, taken.wait_for(|_| self.has_passed(partition, offset))).await;
+    /// The events of a source in a stretch, oldest first. None when memory does not have all of it,
+    /// or they have more bytes than that.
+    pub(super) fn between(
+        &self,
+        source: &Source,
+        stretch: Stretch,
+        max_bytes: usize,
+    ) -> Option<Vec<StoredEvent>> {
+        let inner = self.inner.lock();
+        let low = inner.lows.get(&stretch.partition);
+        if low.is_some_and(|low| stretch.from < *low) {
+            return None;
+        }
+        inner.ring.between(stretch.partition, stretch.from..stretch.to, source, max_bytes)
     }
 
-    fn has_passed(&self, partition: i32, offset: i64) -> bool {
+    /// Waits until the tail has come past these offsets, of one partition each. Gives up after a
+    /// while, however many they are, and does not wait for those that are not followed: their end
+    /// is not in memory.
+    pub(super) async fn reaches(&self, heads: &[(i32, i64)]) {
+        let mut taken = self.taken.subscribe();
+        let has_passed = |_: &u64| heads.iter().all(|head| self.has_passed(*head));
+        let _ = timeout(PATIENCE, taken.wait_for(has_passed)).await;
+    }
+
+    fn has_passed(&self, (partition, offset): (i32, i64)) -> bool {
         let inner = self.inner.lock();
         let end = inner.ring.covers(partition).map(|covered| covered.end);
         !inner.live.contains(&partition) || end.is_some_and(|end| end > offset)
@@ -241,17 +260,27 @@ mod tests {
     async fn whoever_waits_for_the_tail_waits_until_it_comes_and_not_forever() {
         let memory = Arc::new(memory(&[5]));
         // It is not followed.
-        memory.reaches(0, 100).await;
+        memory.reaches(&[(0, 100)]).await;
         memory.take(&mut vec![Step::Live { partition: 0 }]);
         let waiting = tokio::spawn({
             let memory = Arc::clone(&memory);
-            async move { memory.reaches(0, 6).await }
+            async move { memory.reaches(&[(0, 6)]).await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         memory.take(&mut vec![Step::Event(event(6))]);
         waiting.await.unwrap();
-        memory.reaches(0, 100).await;
+        memory.reaches(&[(0, 100)]).await;
+    }
+
+    /// One after the other they would take twice the time that there is here.
+    #[tokio::test]
+    async fn many_partitions_that_do_not_come_on_are_waited_for_at_the_same_time() {
+        let memory = memory(&[]);
+        let live = |partition| [Step::Passed { partition, next: 0 }, Step::Live { partition }];
+        memory.take(&mut (0..100).flat_map(live).collect());
+        let heads: Vec<_> = (0..100).map(|partition| (partition, 7)).collect();
+        timeout(PATIENCE * 50, memory.reaches(&heads)).await.unwrap();
     }
 
     #[test]

@@ -136,6 +136,37 @@ impl Ring {
         (events, from)
     }
 
+    /// The events of a source in a range of offsets of a partition, oldest first. None when the
+    /// range is not covered, or they have more bytes than that.
+    pub(crate) fn between(
+        &self,
+        partition: i32,
+        range: Range<i64>,
+        source: &Source,
+        max_bytes: usize,
+    ) -> Option<Vec<StoredEvent>> {
+        let partition = self.partitions.get(&partition)?;
+        let covered = partition.covered();
+        if range.start < covered.start || range.end > covered.end {
+            return None;
+        }
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        let newest_first = partition
+            .of_hash(self.hash(source.kind(), source.id()))
+            .skip_while(|event| event.cursor().offset() >= range.end)
+            .take_while(|event| event.cursor().offset() >= range.start)
+            .filter(|event| is_of(event, source));
+        for event in newest_first {
+            bytes += event.len();
+            if bytes > max_bytes {
+                return None;
+            }
+            events.push(event.clone());
+        }
+        events.reverse();
+        Some(events)
+    }
+
     /// Bytes that it takes: events, and all that is kept beside them.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
