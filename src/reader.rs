@@ -112,8 +112,10 @@ impl Reader {
     ) -> Result<Page, ReadError> {
         let partitions = self.shared.partitions_of(source)?;
         let (source, start) = (source.clone(), start.clone());
+        let memory = Arc::clone(&self.shared.memory);
         let page = move |scanner: &mut Scanner<'_>, settings: &settings::Reader| {
-            let replay = Replay::begin(scanner, &source, &partitions, &start)?;
+            let mut replay = Replay::begin(scanner, &source, &partitions, &start)?;
+            replay.look_into(&memory);
             replay.page(scanner, limit, settings.page_bytes)
         };
         self.shared.scan(page).await
