@@ -160,12 +160,29 @@ impl LogConsumer {
         self.offsets(Offset::Offset(time), partitions, limit)
     }
 
+    /// librdkafka names the leader and its epoch as it knows them, which a broker refuses that has
+    /// been started anew; then it is told the present ones.
     fn offsets(
         &self,
         asked_for: Offset,
         partitions: &[i32],
         limit: Duration,
     ) -> Result<Vec<(i32, Option<i64>)>, Unavailable> {
+        match self.offsets_as_known(asked_for, partitions, limit) {
+            Err(error) if names_another_leader(&error) => {
+                self.partitions(limit)?;
+                Ok(self.offsets_as_known(asked_for, partitions, limit)?)
+            }
+            offsets => Ok(offsets?),
+        }
+    }
+
+    fn offsets_as_known(
+        &self,
+        asked_for: Offset,
+        partitions: &[i32],
+        limit: Duration,
+    ) -> Result<Vec<(i32, Option<i64>)>, KafkaError> {
         let mut asked = TopicPartitionList::with_capacity(partitions.len());
         for &partition in partitions {
             asked.add_partition_offset(&self.name, partition, asked_for)?;
@@ -208,6 +225,13 @@ impl LogConsumer {
     pub(super) fn topic(&self) -> &Topic {
         &self.topic
     }
+}
+
+fn names_another_leader(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let code = error.rdkafka_error_code();
+    let codes = [Code::FencedLeaderEpoch, Code::UnknownLeaderEpoch, Code::NotLeaderForPartition];
+    code.is_some_and(|code| codes.contains(&code))
 }
 
 /// What the client says.
