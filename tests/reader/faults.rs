@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use dual_stream::cursor::Cursor;
-use dual_stream::kafka::partitions_of;
 use dual_stream::position::Position;
 use dual_stream::reader::{Found, ReadError, Start};
 use futures_util::future::join_all;
@@ -47,29 +46,6 @@ async fn the_tail_goes_on_over_a_restart_of_the_broker() {
         assert_eq!(rig.event(*cursor).await.id(), n.to_string());
     }
     assert_eq!(hits() - before, 300.0, "all of them are in memory");
-    rig.stop().await;
-}
-
-/// librdkafka asks a leader by the epoch that it has heard of last.
-#[tokio::test]
-async fn a_broker_that_was_started_anew_says_where_several_partitions_end() {
-    let mut broker = Broker::new();
-    broker.start().await;
-    let log = Log::create_at(&broker.address(), 4, &[]).await;
-    let id =
-        (0..).map(|n| format!("s{n}")).find(|id| partitions_of(id.as_bytes(), 4, &[]).len() > 1);
-    let source = source(&id.unwrap());
-    let rig = log.reader().without_memory().start().await;
-    let start = Start::After(Position::beginning());
-    eventually("it is read", async || rig.reader.replay(&source, &start, 10).await.ok()).await;
-    broker.kill().await;
-    broker.start().await;
-    eventually("the cluster is up", async || {
-        rig.reader.event(Cursor::new(0, 0).unwrap()).await.ok()
-    })
-    .await;
-    let replayed = rig.reader.replay(&source, &start, 10).await;
-    assert!(replayed.is_ok(), "{replayed:?}");
     rig.stop().await;
 }
 
