@@ -17,8 +17,18 @@ const LAYERS: [&[&str]; 8] = [
     &["kafka", "redis"],
 ];
 /// What everything may use, and what uses nothing above: settings may use the channel's template.
-const FOUNDATION: [&str; 9] =
-    ["event", "cursor", "position", "json", "time", "settings", "metrics", "telemetry", "channel"];
+const FOUNDATION: [&str; 10] = [
+    "event",
+    "cursor",
+    "position",
+    "json",
+    "kept",
+    "time",
+    "settings",
+    "metrics",
+    "telemetry",
+    "channel",
+];
 /// Crates that one module alone may import.
 const RESERVED: [(&str, &str); 4] = [
     ("rdkafka", "kafka"),

@@ -18,7 +18,7 @@ use tokio::time::sleep;
 
 use super::phase::{Phase, Stop};
 use super::quiet::UnderWay;
-use super::unread::keeping;
+use crate::kept::keeping;
 
 /// How long a client has for the last piece of an answer that was ended.
 const LAST: Duration = Duration::from_secs(1);

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::cursor::Cursor;
+use crate::kept::keeping;
 
 /// One event of the log. Cheap to clone: its bytes are shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,12 @@ impl StoredEvent {
         }
         bytes.extend_from_slice(value);
         Some(StoredEvent { cursor, time, bytes: bytes.into(), ends })
+    }
+
+    /// The same, which keeps something alive until the last of its bytes is gone.
+    pub(crate) fn keeping(mut self, kept: impl Send + 'static) -> Self {
+        self.bytes = keeping(self.bytes, kept);
+        self
     }
 
     /// Where it lies.

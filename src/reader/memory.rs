@@ -167,14 +167,16 @@ impl Memory {
         Some(events)
     }
 
-    /// Waits until the tail has come past an offset of a partition. Gives up after a while, or at
-    /// once where it is not followed: then the end is not in memory.
-    pub(super) async fn reaches(&self, partition: i32, offset: i64) {
+    /// Waits until the tail has come past these offsets, of one partition each. Gives up after a
+    /// while, however many they are, and does not wait for those that are not followed: their end
+    /// is not in memory.
+    pub(super) async fn reaches(&self, heads: &[(i32, i64)]) {
         let mut taken = self.taken.subscribe();
-        let _ = timeout(PATIENCE, taken.wait_for(|_| self.has_passed(partition, offset))).await;
+        let has_passed = |_: &u64| heads.iter().all(|head| self.has_passed(*head));
+        let _ = timeout(PATIENCE, taken.wait_for(has_passed)).await;
     }
 
-    fn has_passed(&self, partition: i32, offset: i64) -> bool {
+    fn has_passed(&self, (partition, offset): (i32, i64)) -> bool {
         let inner = self.inner.lock();
         let end = inner.ring.covers(partition).map(|covered| covered.end);
         !inner.live.contains(&partition) || end.is_some_and(|end| end > offset)
@@ -286,17 +288,27 @@ mod tests {
     async fn whoever_waits_for_the_tail_waits_until_it_comes_and_not_forever() {
         let memory = Arc::new(memory(&[5]));
         // It is not followed.
-        memory.reaches(0, 100).await;
+        memory.reaches(&[(0, 100)]).await;
         memory.take(&[Step::Live { partition: 0 }]);
         let waiting = tokio::spawn({
             let memory = Arc::clone(&memory);
-            async move { memory.reaches(0, 6).await }
+            async move { memory.reaches(&[(0, 6)]).await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         memory.take(&[Step::Event(candidate(6))]);
         waiting.await.unwrap();
-        memory.reaches(0, 100).await;
+        memory.reaches(&[(0, 100)]).await;
+    }
+
+    /// One after the other they would take twice the time that there is here.
+    #[tokio::test]
+    async fn many_partitions_that_do_not_come_on_are_waited_for_at_the_same_time() {
+        let memory = memory(&[]);
+        let live = |partition| [Step::Passed { partition, next: 0 }, Step::Live { partition }];
+        memory.take(&(0..100).flat_map(live).collect::<Vec<_>>());
+        let heads: Vec<_> = (0..100).map(|partition| (partition, 7)).collect();
+        timeout(PATIENCE * 50, memory.reaches(&heads)).await.unwrap();
     }
 
     #[test]

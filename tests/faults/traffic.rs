@@ -29,13 +29,28 @@ pub struct Plan {
     pub batch_size: usize,
     /// Bytes of `data` in an event.
     pub data: Range<usize>,
+    /// How long a writer rests after each event of a post.
+    pub rest: Duration,
     /// For whatever chance decides.
     pub seed: u64,
 }
 
 impl Default for Plan {
+    /// As much as goes in the full form; in the short one some scenarios share the machine.
     fn default() -> Self {
-        Plan { singles: 24, batches: 6, batch_size: 50, data: 20..900, seed: 1 }
+        let full = Plan {
+            singles: 24,
+            batches: 6,
+            batch_size: 50,
+            data: 20..900,
+            rest: Duration::ZERO,
+            seed: 1,
+        };
+        if crate::is_full() {
+            full
+        } else {
+            Plan { singles: 12, batches: 3, rest: Duration::from_millis(2), ..full }
+        }
     }
 }
 
@@ -60,6 +75,7 @@ impl Traffic {
             let writer = Writer {
                 source_type: source_type.to_owned(),
                 group: if is_single { 1 } else { plan.batch_size },
+                rest: plan.rest,
                 data: plan.data.clone(),
                 rng: Rng::with_seed(plan.seed.wrapping_add(number as u64)),
                 target: target.clone(),
@@ -84,6 +100,7 @@ struct Writer {
     source_type: String,
     /// Events in a request.
     group: usize,
+    rest: Duration,
     data: Range<usize>,
     rng: Rng,
     target: Target,
@@ -99,7 +116,13 @@ impl Writer {
         let mut connection = None;
         while !*self.stopped.borrow() {
             connection = match connection.take() {
-                Some(open) => self.post(open).await,
+                Some(open) => {
+                    let open = self.post(open).await;
+                    if !self.rest.is_zero() {
+                        sleep(self.rest * self.group as u32).await;
+                    }
+                    open
+                }
                 None => self.connect().await,
             };
         }

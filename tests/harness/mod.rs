@@ -11,6 +11,7 @@ pub mod client;
 pub mod kafka;
 pub mod openapi;
 pub mod process;
+pub mod proxy;
 pub mod raw;
 pub mod reading;
 pub mod redis;

@@ -9,9 +9,9 @@ use tokio::time::sleep;
 
 use super::{hasty, patient};
 use crate::harness::broker::Settings;
+use crate::harness::proxy::{Mode, Proxy};
 use crate::harness::{Broker, TestApp, eventually};
 use crate::journal::{self, Event, Journal, Verdict};
-use crate::proxy::{Mode, Proxy};
 use crate::report::Row;
 use crate::run::Run;
 use crate::traffic::Plan;
@@ -107,7 +107,7 @@ pub async fn hanging_up(name: &'static str) -> Row {
     let mut broker = Broker::with(&Settings::plain().advertised(proxy.port()));
     broker.start().await;
     proxy.serve(broker.address());
-    let plan = Plan { singles: 2, batches: 0, ..Plan::default() };
+    let plan = Plan { singles: 8, batches: 0, ..Plan::default() };
     let mut run = Run::start(name, patient().brokers(&proxy.address()), &plan).await;
 
     // Answers take their time, so that nobody has one when everybody leaves.
@@ -169,7 +169,8 @@ pub async fn overload(name: &'static str) -> Row {
     let mut broker = Broker::with(&Settings::plain().advertised(proxy.port()));
     broker.start().await;
     proxy.serve(broker.address());
-    let plan = Plan { singles: 400, batches: 40, data: 20..4000, ..Plan::default() };
+    let rest = Duration::ZERO;
+    let plan = Plan { singles: 400, batches: 40, data: 20..4000, rest, ..Plan::default() };
     let builder = TestApp::builder()
         .brokers(&proxy.address())
         .set("publisher.max_in_flight_bytes", "2MiB")
@@ -179,9 +180,9 @@ pub async fn overload(name: &'static str) -> Row {
 
     // Each piece of 64 KiB takes its time: about a megabyte a second.
     proxy.set(Mode::Delay(Duration::from_millis(50)));
-    run.until("events are refused", |counts| counts.not_stored() > 5000).await;
+    run.until("events are refused", |counts| counts.not_stored() > 2000).await;
     let stored = run.counts.stored();
-    run.until("others are stored", |counts| counts.stored() > stored + 2000).await;
+    run.until("others are stored", |counts| counts.stored() > stored + 1000).await;
     proxy.set(Mode::Pass);
 
     run.recovers().await;

@@ -8,7 +8,7 @@ use super::{hasty, patient};
 use crate::harness::Broker;
 use crate::harness::app::Builder;
 use crate::harness::broker::Settings;
-use crate::proxy::{Mode, Proxy};
+use crate::harness::proxy::{Mode, Proxy};
 use crate::report::Row;
 use crate::run::Run;
 use crate::traffic::Plan;

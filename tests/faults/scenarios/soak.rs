@@ -7,8 +7,8 @@ use tokio::time::sleep;
 
 use super::hasty;
 use crate::harness::broker::Settings;
+use crate::harness::proxy::{Mode, Proxy};
 use crate::harness::{Broker, RedisServer, unique};
-use crate::proxy::{Mode, Proxy};
 use crate::report::Row;
 use crate::run::{Place, Run};
 use crate::traffic::Plan;
