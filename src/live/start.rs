@@ -97,8 +97,10 @@ async fn recent_events(
 ) -> Result<Vec<StoredEvent>, ReadError> {
     let mut events = Vec::new();
     if count > 0 {
+        // What comes meanwhile comes later: it must not take the place of older ones.
+        let before = places.before();
         for source in selection.sources() {
-            events.extend(reader.recent(source, None, count).await?.events);
+            events.extend(reader.recent(source, Some(&before), count).await?.events);
         }
     }
     let is_past = |event: &StoredEvent| {
