@@ -1,25 +1,21 @@
 //! Faults injected on purpose, and an oracle that holds every answer against the log.
 //!
-//! `make test` runs the short form, `make faults` all of it, `make soak MINUTES=…` the last
+//! `make test` runs the short form, `make faults` all of it, `make soak-writes MINUTES=…` the last
 //! scenario for as long as one likes. The names of scenarios are arguments, as with any test.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by them")]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
-mod connection;
 mod ears;
 mod fake_redis;
 #[path = "../harness/mod.rs"]
 mod harness;
-mod journal;
 mod oracle;
 mod proxy;
 mod readers;
 mod report;
 mod run;
 mod scenarios;
-mod traffic;
-mod verdicts;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -29,6 +25,7 @@ use futures_util::future::LocalBoxFuture;
 use libtest_mimic::{Arguments, Trial};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use harness::load::{connection, journal, traffic, verdicts};
 use report::Row;
 use scenarios::{broker, clients, cluster, errors, limits, network, reading, redis, service, soak};
 
