@@ -171,16 +171,19 @@ pub enum By {
     Log,
     /// By the tail.
     Tail,
+    /// As it was announced, before the tail had it.
+    Early,
 }
 
 impl By {
-    const ALL: [By; 3] = [By::Recent, By::Log, By::Tail];
+    const ALL: [By; 4] = [By::Recent, By::Log, By::Tail, By::Early];
 
     fn labels(self) -> Delivery {
         let by = match self {
             By::Recent => "recent",
             By::Log => "log",
             By::Tail => "tail",
+            By::Early => "early",
         };
         Delivery { by: Word(by) }
     }
@@ -190,6 +193,48 @@ impl By {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Delivery {
     by: Word,
+}
+
+/// What became of something that was announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announced {
+    /// Streams were told.
+    Told,
+    /// The tail had brought the event before.
+    Late,
+    /// No stream follows it.
+    Unfollowed,
+    /// Too much waits for those who follow it: the tail brings it.
+    LeftOut,
+    /// It is no notification of an event that may be there.
+    Refused,
+}
+
+impl Announced {
+    const ALL: [Announced; 5] = [
+        Announced::Told,
+        Announced::Late,
+        Announced::Unfollowed,
+        Announced::LeftOut,
+        Announced::Refused,
+    ];
+
+    fn labels(self) -> Announcement {
+        let outcome = match self {
+            Announced::Told => "told",
+            Announced::Late => "late",
+            Announced::Unfollowed => "unfollowed",
+            Announced::LeftOut => "left_out",
+            Announced::Refused => "refused",
+        };
+        Announcement { outcome: Word(outcome) }
+    }
+}
+
+/// The label of what was announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Announcement {
+    outcome: Word,
 }
 
 /// Why a stream ended.
@@ -293,6 +338,16 @@ pub struct Metrics {
     pub live_ended: Family<EndReason, Counter>,
     /// Streams that were told that events may be missing.
     pub live_resets: Counter,
+    /// Whether streams hear what is announced.
+    pub live_redis_connected: Gauge,
+    /// Channels that are subscribed to.
+    pub live_channels: Gauge,
+    /// Channels that should be.
+    pub live_channels_missing: Gauge,
+    /// What was announced.
+    pub live_announced: Family<Announcement, Counter>,
+    /// Events that were told early and are not in the log.
+    pub live_unconfirmed: Counter,
 }
 
 impl Metrics {
@@ -334,6 +389,11 @@ impl Metrics {
             live_delivered: Family::default(),
             live_ended: Family::default(),
             live_resets: Counter::default(),
+            live_redis_connected: Gauge::default(),
+            live_channels: Gauge::default(),
+            live_channels_missing: Gauge::default(),
+            live_announced: Family::default(),
+            live_unconfirmed: Counter::default(),
         };
         metrics.register_http();
         metrics.register_publishing();
@@ -342,6 +402,7 @@ impl Metrics {
         metrics.register_notifying();
         metrics.register_reader();
         metrics.register_live();
+        metrics.register_early();
         metrics.register_state();
         metrics
     }
@@ -528,6 +589,39 @@ impl Metrics {
         );
     }
 
+    fn register_early(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "live_redis_connected",
+            "1 while streams hear what is announced on Redis",
+            self.live_redis_connected.clone(),
+        );
+        registry.register(
+            "live_channels",
+            "Channels of Redis that streams are subscribed to",
+            self.live_channels.clone(),
+        );
+        registry.register(
+            "live_channels_missing",
+            "Channels of Redis that streams should be subscribed to, and are not",
+            self.live_channels_missing.clone(),
+        );
+        registry.register(
+            "live_announced",
+            "What streams have heard on Redis, by what became of it",
+            self.live_announced.clone(),
+        );
+        registry.register(
+            "live_unconfirmed",
+            "Events that streams were told early and that the log does not have",
+            self.live_unconfirmed.clone(),
+        );
+        let heard = |outcome: Announced| {
+            drop(self.live_announced.get_or_create(&outcome.labels()));
+        };
+        Announced::ALL.into_iter().for_each(heard);
+    }
+
     fn register_state(&mut self) {
         let registry = &mut self.registry;
         registry.register("kafka_up", "1 while the topic can be written to", self.kafka_up.clone());
@@ -575,6 +669,11 @@ impl Metrics {
     /// Counts an event that a stream has brought.
     pub fn live_delivered(&self, by: By) {
         self.live_delivered.get_or_create(&by.labels()).inc();
+    }
+
+    /// Counts something that was announced.
+    pub fn live_announced(&self, outcome: Announced) {
+        self.live_announced.get_or_create(&outcome.labels()).inc();
     }
 
     /// Counts a stream that ended.

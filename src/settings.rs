@@ -152,6 +152,8 @@ pub struct Reader {
 pub struct Live {
     /// Streams at a time; may be none.
     pub streams: usize,
+    /// Whether they hear what is announced.
+    pub early: bool,
     /// Most sources of one stream.
     pub sources: usize,
     /// Events that may wait for one client.

@@ -1,11 +1,14 @@
 //! Where followers meet the tail.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
-use super::message::Message;
+use super::early::{Channels, Names};
+use super::message::{Form, Message};
+use super::news::Marks;
 use super::places::{Meaning, Places};
 use super::queue::{Bounds, Receiver, Torn, queue};
 use super::registry::Registry;
@@ -20,20 +23,27 @@ const STEPS: usize = 128;
 
 /// Hands on what the tail brings. Cheap to clone: it is one for all.
 #[derive(Clone)]
-pub struct Hub(Arc<Shared>);
+pub struct Hub(pub(super) Arc<Shared>);
 
-struct Shared {
-    state: Mutex<State>,
+pub(super) struct Shared {
+    pub(super) state: Mutex<State>,
+    pub(super) names: Names,
+    pub(super) marks: Marks,
+    /// There are channels to be subscribed to, or to be released.
+    wanted: Notify,
     clients: Arc<Semaphore>,
     is_closed: watch::Sender<bool>,
     settings: settings::Live,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 #[derive(Default)]
-struct State {
-    registry: Registry,
-    places: Places,
+pub(super) struct State {
+    pub(super) registry: Registry,
+    pub(super) places: Places,
+    channels: Channels,
+    /// Counts up whenever something that was announced may have been missed.
+    pub(super) epoch: u64,
 }
 
 /// A place among the followers, given back when dropped.
@@ -41,22 +51,28 @@ pub(super) struct Registration {
     hub: Hub,
     id: u64,
     selection: Arc<Selection>,
+    channels: Vec<String>,
     pub(super) queue: Receiver,
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
+        let now = Instant::now();
         self.hub.0.state.lock().registry.remove(self.id, &self.selection);
+        self.hub.follow_channels(&self.channels, |channels, name| channels.leave(name, now));
     }
 }
 
 impl Hub {
-    /// A hub that nobody follows yet.
-    pub fn new(settings: &settings::Live, metrics: &Arc<Metrics>) -> Self {
+    /// A hub that nobody follows yet. On these channels it is announced early what comes.
+    pub fn new(settings: &settings::Live, names: Names, metrics: &Arc<Metrics>) -> Self {
         metrics.live_streams_limit.set(settings.streams as i64);
         metrics.live_held_limit.set(settings.memory as i64);
         Hub(Arc::new(Shared {
             state: Mutex::default(),
+            names,
+            marks: Marks::default(),
+            wanted: Notify::new(),
             clients: Arc::new(Semaphore::new(settings.streams)),
             is_closed: watch::Sender::new(false),
             settings: settings.clone(),
@@ -97,8 +113,9 @@ impl Hub {
         Arc::clone(&self.0.clients).try_acquire_owned().ok()
     }
 
-    /// Joins the followers. What is behind these places comes by the queue, and nothing else does.
-    pub(super) fn join(&self, selection: &Arc<Selection>) -> (Registration, Places) {
+    /// Joins the followers. What is behind these places comes by the queue, and nothing else does;
+    /// early, what is announced of it, where no more than that is wanted.
+    pub(super) fn join(&self, selection: &Arc<Selection>, form: Form) -> (Registration, Places) {
         let settings = &self.0.settings;
         let (sender, queue) = queue(Bounds { events: settings.queue, bytes: settings.queue_bytes });
         let mut state = self.0.state.lock();
@@ -107,12 +124,53 @@ impl Hub {
             sender.tear(Torn::Closing);
             0
         } else {
-            state.registry.add(selection, sender)
+            state.registry.add(selection, form, sender)
         };
         let places = state.places.clone();
         drop(state);
+        let channels = match form {
+            Form::Notification => self.0.names.of(selection),
+            Form::Event => Vec::new(),
+        };
+        self.follow_channels(&channels, Channels::follow);
         let (hub, selection) = (self.clone(), Arc::clone(selection));
-        (Registration { hub, id, selection, queue }, places)
+        (Registration { hub, id, selection, channels, queue }, places)
+    }
+
+    fn follow_channels(
+        &self,
+        names: &[String],
+        mut change: impl FnMut(&mut Channels, &str) -> bool,
+    ) {
+        if names.is_empty() {
+            return;
+        }
+        let to_do = self.channels(|channels| {
+            names.iter().fold(false, |to_do, name| change(channels, name) | to_do)
+        });
+        if to_do {
+            self.0.wanted.notify_one();
+        }
+    }
+
+    /// Changes which channels are subscribed to.
+    pub(super) fn channels<T>(&self, change: impl FnOnce(&mut Channels) -> T) -> T {
+        let mut state = self.0.state.lock();
+        let done = change(&mut state.channels);
+        let (subscribed, missing) = state.channels.counts();
+        self.0.metrics.live_channels.set(subscribed as i64);
+        self.0.metrics.live_channels_missing.set(missing as i64);
+        done
+    }
+
+    /// Waits until there are channels to be subscribed to, or to be released.
+    pub(super) async fn wanted(&self) {
+        self.0.wanted.notified().await;
+    }
+
+    /// Tells an event from another one with the same cursor.
+    pub(super) fn mark(&self, event: &StoredEvent) -> u64 {
+        self.0.marks.of_event(event)
     }
 
     /// How far the tail has come: whatever lies before that is in the queues.
@@ -122,6 +180,13 @@ impl Hub {
 
     fn tear(&self, why: Torn) {
         self.0.state.lock().registry.tear(why);
+    }
+}
+
+impl Shared {
+    /// Whether nobody may be behind any more.
+    pub(super) fn is_tight(&self) -> bool {
+        self.metrics.live_held.get() >= self.settings.memory as i64
     }
 }
 
@@ -146,11 +211,9 @@ impl State {
         if self.places.read(cursor.partition(), cursor.offset()) != Meaning::New {
             return;
         }
-        let State { registry, places } = self;
-        let metrics = &shared.metrics;
-        let held = &metrics.live_held;
-        let is_tight = held.get() >= shared.settings.memory as i64;
+        let State { registry, places, .. } = self;
+        let held = &shared.metrics.live_held;
         let make = || Message::new(event.clone(), places.position().to_string(), held);
-        registry.push(event, is_tight, make);
+        registry.push(event, shared.is_tight(), make);
     }
 }

@@ -85,6 +85,11 @@ impl Places {
         self.0.get(&partition)?.next
     }
 
+    /// How far an event is ahead of what has gone by. None where nothing is known.
+    pub(super) fn ahead(&self, cursor: Cursor) -> Option<i64> {
+        self.next(cursor.partition()).map(|next| cursor.offset() - next)
+    }
+
     /// The same as a position.
     pub(super) fn position(&self) -> Position {
         self.nexts().filter_map(|(partition, next)| Cursor::new(partition, next - 1)).collect()
@@ -176,6 +181,8 @@ mod tests {
         let mut places = Places::at(&[(0, 10)]);
         places.passed(0, 12);
         assert_eq!(places.next(0), Some(12));
+        let ahead = |partition, offset| places.ahead(Cursor::new(partition, offset).unwrap());
+        assert_eq!([ahead(0, 10), ahead(0, 12), ahead(1, 0)], [Some(-2), Some(0), None]);
         places.passed(0, 0);
         assert_eq!(places.next(0), Some(12));
     }

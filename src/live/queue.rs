@@ -1,12 +1,21 @@
 //! What waits for one follower, bounded in events and in bytes. Whoever puts something in never
 //! waits; whoever takes it out learns why there is no more.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc;
 
 use super::message::Message;
+use super::news::News;
+
+/// What comes out.
+pub(super) enum Queued {
+    /// What the tail has brought.
+    Message(Arc<Message>),
+    /// What it will bring, and whether other news were left out before.
+    News(Arc<News>, bool),
+}
 
 /// Why a queue has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,22 +44,38 @@ struct Shared {
 
 /// The end where messages come in.
 pub(super) struct Sender {
-    channel: mpsc::Sender<Arc<Message>>,
+    channel: mpsc::Sender<Queued>,
     shared: Arc<Shared>,
     max_bytes: usize,
+    /// Whether news were left out since the last that went in.
+    has_left_out: AtomicBool,
 }
 
 /// The end where they are taken out.
 pub(super) struct Receiver {
-    channel: mpsc::Receiver<Arc<Message>>,
+    channel: mpsc::Receiver<Queued>,
     shared: Arc<Shared>,
 }
 
 pub(super) fn queue(bounds: Bounds) -> (Sender, Receiver) {
     let (sender, receiver) = mpsc::channel(bounds.events);
     let shared = Arc::new(Shared { bytes: AtomicUsize::new(0), torn: OnceLock::new() });
-    let sender = Sender { channel: sender, shared: Arc::clone(&shared), max_bytes: bounds.bytes };
+    let sender = Sender {
+        channel: sender,
+        shared: Arc::clone(&shared),
+        max_bytes: bounds.bytes,
+        has_left_out: AtomicBool::new(false),
+    };
     (sender, Receiver { channel: receiver, shared })
+}
+
+impl Queued {
+    fn len(&self) -> usize {
+        match self {
+            Queued::Message(message) => message.len(),
+            Queued::News(news, _) => news.len(),
+        }
+    }
 }
 
 impl Sender {
@@ -66,10 +91,26 @@ impl Sender {
         if !has_room {
             return Err(self.tear(Torn::Full));
         }
-        self.channel.try_send(Arc::clone(message)).map_err(|error| match error {
+        let queued = Queued::Message(Arc::clone(message));
+        self.channel.try_send(queued).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => self.tear(Torn::Full),
             mpsc::error::TrySendError::Closed(_) => self.tear(Torn::Gone),
         })
+    }
+
+    /// Puts news in, as long as they leave half of the queue to what the tail brings, and memory is
+    /// not tight. False: they are left out.
+    pub(super) fn push_news(&self, news: &Arc<News>, is_tight: bool) -> bool {
+        let (len, bytes) = (news.len(), &self.shared.bytes);
+        let has_room = self.channel.capacity() > self.channel.max_capacity() / 2
+            && bytes.load(Ordering::Acquire) + len <= self.max_bytes / 2;
+        let has_left_out = self.has_left_out.load(Ordering::Acquire);
+        let is_in = has_room && !is_tight && {
+            bytes.fetch_add(len, Ordering::AcqRel);
+            self.channel.try_send(Queued::News(Arc::clone(news), has_left_out)).is_ok()
+        };
+        self.has_left_out.store(!is_in, Ordering::Release);
+        is_in
     }
 
     /// Says why it ends. The first one to say so counts.
@@ -79,32 +120,32 @@ impl Sender {
 }
 
 impl Receiver {
-    /// The next message.
+    /// What comes next.
     ///
     /// # Errors
     /// There is none any more.
-    pub(super) async fn recv(&mut self) -> Result<Arc<Message>, Torn> {
+    pub(super) async fn recv(&mut self) -> Result<Queued, Torn> {
         match self.channel.recv().await {
-            Some(message) => Ok(self.took(message)),
+            Some(queued) => Ok(self.took(queued)),
             None => Err(self.torn()),
         }
     }
 
-    /// The next message, if one is there.
+    /// What comes next, if it is there.
     ///
     /// # Errors
     /// There is none any more.
-    pub(super) fn try_recv(&mut self) -> Result<Option<Arc<Message>>, Torn> {
+    pub(super) fn try_recv(&mut self) -> Result<Option<Queued>, Torn> {
         match self.channel.try_recv() {
-            Ok(message) => Ok(Some(self.took(message))),
+            Ok(queued) => Ok(Some(self.took(queued))),
             Err(mpsc::error::TryRecvError::Empty) => Ok(None),
             Err(mpsc::error::TryRecvError::Disconnected) => Err(self.torn()),
         }
     }
 
-    fn took(&self, message: Arc<Message>) -> Arc<Message> {
-        self.shared.bytes.fetch_sub(message.len(), Ordering::AcqRel);
-        message
+    fn took(&self, queued: Queued) -> Queued {
+        self.shared.bytes.fetch_sub(queued.len(), Ordering::AcqRel);
+        queued
     }
 
     fn torn(&self) -> Torn {
@@ -115,7 +156,15 @@ impl Receiver {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::live::samples::message;
+    use crate::live::samples::{message, news};
+
+    /// The offset, and of news whether others were left out before them.
+    fn taken(receiver: &mut Receiver) -> Option<(i64, Option<bool>)> {
+        receiver.try_recv().unwrap().map(|queued| match queued {
+            Queued::Message(message) => (message.cursor().offset(), None),
+            Queued::News(news, has_left_out) => (news.cursor().offset(), Some(has_left_out)),
+        })
+    }
 
     const ROOM: Bounds = Bounds { events: 3, bytes: 10_000 };
 
@@ -128,7 +177,7 @@ mod tests {
         assert_eq!(sender.push(&message(0, 3, 10), false), Err(Torn::Full));
         drop(sender);
         for offset in 0..3 {
-            assert_eq!(receiver.try_recv().unwrap().unwrap().cursor().offset(), offset);
+            assert_eq!(taken(&mut receiver), Some((offset, None)));
         }
         assert!(matches!(receiver.try_recv(), Err(Torn::Full)));
     }
@@ -149,6 +198,32 @@ mod tests {
         receiver.try_recv().unwrap().unwrap();
         assert_eq!(sender.push(&message(0, 1, 10), true), Ok(()));
         assert_eq!(sender.push(&message(0, 2, 10), true), Err(Torn::Full));
+    }
+
+    #[test]
+    fn news_leave_half_of_it_to_the_tail_and_end_nothing() {
+        let (sender, mut receiver) = queue(Bounds { events: 4, bytes: 10_000 });
+        let put = |offset| sender.push_news(&news(0, offset), false);
+        assert_eq!([put(0), put(1), put(2), put(3)], [true, true, false, false]);
+        assert_eq!(sender.push(&message(0, 0, 10), false), Ok(()));
+        assert_eq!(sender.push(&message(0, 1, 10), false), Ok(()));
+        assert_eq!(taken(&mut receiver), Some((0, Some(false))));
+        assert!(!put(4));
+        assert!((0..3).all(|_| taken(&mut receiver).is_some()));
+        assert!(!sender.push_news(&news(0, 5), true));
+        assert!(put(6) && put(7));
+        assert_eq!(taken(&mut receiver), Some((6, Some(true))));
+        assert_eq!(taken(&mut receiver), Some((7, Some(false))));
+        assert_eq!(taken(&mut receiver), None);
+    }
+
+    #[test]
+    fn news_leave_half_of_the_bytes_too() {
+        let (sender, mut receiver) = queue(Bounds { events: 100, bytes: 1000 });
+        assert!(sender.push_news(&news(0, 0), false));
+        assert!(!sender.push_news(&news(0, 1), false));
+        assert!(taken(&mut receiver).is_some());
+        assert!(sender.push_news(&news(0, 2), false));
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use super::hub::Hub;
 use super::merge::Merge;
+use super::message::Form;
 use super::places::Places;
 use super::subscription::Subscription;
 use crate::event::Selection;
@@ -28,6 +29,8 @@ pub struct Request {
     pub selection: Selection,
     /// From where on.
     pub start: Start,
+    /// How much of each event. What comes early is a notification only.
+    pub form: Form,
 }
 
 /// From where on.
@@ -72,7 +75,8 @@ impl Hub {
                 (Merge::from_now(&places, partitions), recent.map_err(Refusal::Unread)?)
             }
         };
-        Ok(Subscription::new(self.clone(), reader.clone(), (selection, merge, recent), client))
+        let wanted = (selection, request.form);
+        Ok(Subscription::new(self.clone(), reader.clone(), wanted, (merge, recent), client))
     }
 
     /// Waits until the tail has come to the end of every partition, but not for long.

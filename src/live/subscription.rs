@@ -8,10 +8,11 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use super::hub::{Hub, Registration};
-use super::merge::Merge;
-use super::message::Message;
+use super::merge::{Merge, Taken};
+use super::message::{Form, Message};
+use super::news::News;
 use super::places::Places;
-use super::queue::Torn;
+use super::queue::{Queued, Torn};
 use crate::event::Selection;
 use crate::kafka::StoredEvent;
 use crate::metrics::{By, Ended};
@@ -27,10 +28,13 @@ pub enum Item {
     Ready(Position),
     /// The next event, with a position that is the same for all who follow.
     Live(Arc<Message>),
+    /// What was announced of the next event, before the log has brought it. It has no position yet:
+    /// one comes when it has.
+    Early(Arc<News>),
     /// The next event, with the follower's own position after it. One of those that were asked for
     /// as recent has none: it lies before the position that the follower began at.
     Read(StoredEvent, Option<Position>),
-    /// Nothing for a while. Everything up to the position has come.
+    /// Everything up to the position has come: nothing else has for a while, or it came early.
     Beat(Position),
     /// The log no longer has what came next: events may be missing before this position.
     Reset(Lost, Position),
@@ -61,7 +65,10 @@ pub struct Subscription {
     hub: Hub,
     reader: Reader,
     selection: Arc<Selection>,
+    form: Form,
     merge: Merge,
+    /// Whether the log has confirmed what came early, and the position was not told yet.
+    is_confirmed: bool,
     phase: Phase,
     beat: Interval,
     closed: watch::Receiver<bool>,
@@ -125,7 +132,8 @@ impl Subscription {
     pub(super) fn new(
         hub: Hub,
         reader: Reader,
-        (selection, merge, recent): (Arc<Selection>, Merge, Vec<StoredEvent>),
+        (selection, form): (Arc<Selection>, Form),
+        (merge, recent): (Merge, Vec<StoredEvent>),
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let period = hub.settings().heartbeat;
@@ -136,7 +144,9 @@ impl Subscription {
             hub,
             reader,
             selection,
+            form,
             merge,
+            is_confirmed: false,
             phase: Phase::Ready(recent),
             beat,
             closed,
@@ -194,7 +204,7 @@ impl Subscription {
     }
 
     fn join(&mut self) {
-        let (registration, places) = self.hub.join(&self.selection);
+        let (registration, places) = self.hub.join(&self.selection, self.form);
         let stretches = self.merge.join(&places);
         self.phase = if stretches.is_empty() {
             Phase::Follow(Box::new(Following { registration, confirming: None }))
@@ -217,7 +227,7 @@ impl Subscription {
                 self.phase = Phase::End(End::Closing);
                 return None;
             }
-            _ = self.beat.tick() => Item::Beat(self.merge.position()),
+            _ = self.beat.tick() => self.beat(),
         };
         self.phase = Phase::CatchUp(joining);
         Some(beat)
@@ -255,16 +265,20 @@ impl Subscription {
 
     async fn follow(&mut self, mut following: Box<Following>) -> Option<Item> {
         let queue = &mut following.registration.queue;
+        match queue.try_recv() {
+            Ok(Some(queued)) => {
+                self.phase = Phase::Follow(following);
+                return self.take_queued(queued);
+            }
+            Ok(None) => {}
+            Err(torn) => return self.torn(torn),
+        }
         if let Some(places) = following.confirming.take() {
-            return match queue.try_recv() {
-                Ok(Some(message)) => {
-                    following.confirming = Some(places);
-                    self.phase = Phase::Follow(following);
-                    self.take_live(message)
-                }
-                Ok(None) => self.confirmed(places, following).await,
-                Err(torn) => self.torn(torn),
-            };
+            return self.confirmed(places, following).await;
+        }
+        if self.is_confirmed {
+            self.phase = Phase::Follow(following);
+            return Some(self.beat());
         }
         let received = tokio::select! {
             biased;
@@ -276,9 +290,9 @@ impl Subscription {
             }
         };
         match received {
-            Ok(message) => {
+            Ok(queued) => {
                 self.phase = Phase::Follow(following);
-                self.take_live(message)
+                self.take_queued(queued)
             }
             Err(torn) => self.torn(torn),
         }
@@ -292,7 +306,7 @@ impl Subscription {
             }
             _ = self.beat.tick() => {
                 self.phase = Phase::Pause(until);
-                return Some(Item::Beat(self.merge.position()));
+                return Some(self.beat());
             }
         }
         None
@@ -301,6 +315,7 @@ impl Subscription {
     /// Everything up to these places was taken.
     async fn confirmed(&mut self, places: Places, following: Box<Following>) -> Option<Item> {
         self.merge.confirm(&places);
+        self.hub.metrics().live_unconfirmed.inc_by(self.merge.unconfirmed());
         let ahead = self.merge.ahead(&places);
         // The tail of another instance may have been further than ours, but not for so long.
         if self.was_ahead && !ahead.is_empty() {
@@ -316,7 +331,7 @@ impl Subscription {
         }
         self.was_ahead = !self.merge.ahead(&places).is_empty();
         self.phase = Phase::Follow(following);
-        Some(Item::Beat(self.merge.position()))
+        Some(self.beat())
     }
 
     fn torn(&mut self, torn: Torn) -> Option<Item> {
@@ -329,22 +344,55 @@ impl Subscription {
     }
 
     fn take_read(&mut self, event: StoredEvent) -> Option<Item> {
-        if !self.merge.take(event.cursor()) {
+        if !self.takes(&event) {
             return None;
         }
         self.count(By::Log);
-        Some(Item::Read(event, Some(self.merge.position())))
+        Some(self.read(event))
+    }
+
+    fn take_queued(&mut self, queued: Queued) -> Option<Item> {
+        match queued {
+            Queued::Message(message) => self.take_live(message),
+            Queued::News(news, has_missed) => self.take_early(news, has_missed),
+        }
     }
 
     fn take_live(&mut self, message: Arc<Message>) -> Option<Item> {
-        if !self.merge.take(message.cursor()) {
+        if !self.takes(message.event()) {
             return None;
         }
         self.count(By::Tail);
         if self.merge.is_level() {
+            self.is_confirmed = false;
             return Some(Item::Live(message));
         }
-        Some(Item::Read(message.event().clone(), Some(self.merge.position())))
+        Some(self.read(message.event().clone()))
+    }
+
+    fn take_early(&mut self, news: Arc<News>, has_missed: bool) -> Option<Item> {
+        if !self.merge.take_early(news.cursor(), news.place(), has_missed) {
+            return None;
+        }
+        self.count(By::Early);
+        Some(Item::Early(news))
+    }
+
+    fn takes(&mut self, event: &StoredEvent) -> bool {
+        let hub = &self.hub;
+        let taken = self.merge.take(event.cursor(), || hub.mark(event));
+        self.is_confirmed |= taken == Taken::Told;
+        taken == Taken::New
+    }
+
+    fn read(&mut self, event: StoredEvent) -> Item {
+        self.is_confirmed = false;
+        Item::Read(event, Some(self.merge.position()))
+    }
+
+    fn beat(&mut self) -> Item {
+        self.is_confirmed = false;
+        Item::Beat(self.merge.position())
     }
 
     fn reset(&self, lost: Lost) -> Item {

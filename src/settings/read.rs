@@ -121,6 +121,7 @@ fn read_back(reader: &mut Source<'_>) -> Option<Reader> {
 fn live(reader: &mut Source<'_>) -> Option<Live> {
     section! { reader, "live" => Live {
         streams: parse::number(0..=MANY),
+        early: parse::switch,
         sources: parse::number(1..=10_000),
         queue: parse::number(1..=MANY),
         queue_bytes: parse::size(KIB..=LARGEST),

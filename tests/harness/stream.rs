@@ -157,6 +157,20 @@ impl Events {
         cursors
     }
 
+    /// Reads until the position has come to this event, as it does soon after the event has come.
+    pub async fn confirmed(&mut self, cursor: &str) {
+        let (partition, offset) = parts(cursor);
+        let is_there = |id: &str| {
+            id.split(',').any(|part| {
+                part.contains('-') && parts(part).0 == partition && parts(part).1 >= offset
+            })
+        };
+        while !is_there(&self.last_id) {
+            let piece = timeout(PATIENCE, self.pieces.next()).await.expect("something in time");
+            self.take(&piece.expect("not the end").expect("no cut"));
+        }
+    }
+
     /// Reads until a heartbeat has come.
     pub async fn beat(&mut self) {
         let before = self.comments;
@@ -223,4 +237,10 @@ impl Events {
         let (name, last_id) = (name.to_owned(), self.last_id.clone());
         self.ready.push_back(Message { name, data, text, has_id, last_id });
     }
+}
+
+/// The partition and the offset.
+fn parts(cursor: &str) -> (i32, i64) {
+    let (partition, offset) = cursor.split_once('-').expect("a cursor");
+    (partition.parse().expect("a partition"), offset.parse().expect("an offset"))
 }

@@ -1,5 +1,6 @@
 //! Streams: what comes, where it begins, and where it goes on.
 
+mod early;
 mod ends;
 mod faults;
 mod refusals;

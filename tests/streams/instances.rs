@@ -11,7 +11,7 @@ use crate::harness::{Client, TestApp};
 
 const DELIVERED: &str = "dual_stream_live_delivered_total";
 /// How streams come by events: what the tail and the log brought, only Kafka delivered.
-pub const WAYS: [&str; 3] = ["tail", "log", "recent"];
+pub const WAYS: [&str; 4] = ["tail", "log", "early", "recent"];
 
 /// One of them, which ends and starts.
 pub struct Instance {

@@ -235,6 +235,11 @@ impl World {
         ["tail", "log"].iter().filter_map(|way| self.delivered.get(way)).sum()
     }
 
+    /// How many Redis delivered before that.
+    pub fn by_redis(&self) -> u64 {
+        self.delivered.get("early").copied().unwrap_or(0)
+    }
+
     /// The most memory that any instance had.
     pub fn peak_kib(&self) -> u64 {
         self.instances.iter().map(|instance| instance.peak_kib).max().unwrap_or(0)

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cursor::Cursor;
 use crate::json;
-use crate::live::{End, Form, Item, Lost};
+use crate::live::{End, Form, Item, Lost, News};
 use crate::position::Position;
 use crate::reader::StoredEvent;
 
@@ -36,6 +36,7 @@ pub(super) fn of(item: Item, form: Form, retry: Duration) -> Bytes {
             data(&mut out, event, form);
             out.into()
         }),
+        Item::Early(news) => news.shared(early),
         Item::Read(event, position) => read(&event, position.as_ref(), form),
         // Without data nothing is dispatched, and the client knows the id all the same.
         Item::Beat(position) => format!(":\nid: {position}\n\n").into(),
@@ -56,6 +57,23 @@ fn read(event: &StoredEvent, position: Option<&Position>, form: Form) -> Bytes {
         put(&mut out, format_args!("id: {position}\n"));
     }
     data(&mut out, event, form);
+    out.into()
+}
+
+/// Without an id: a client that comes again is to begin where the log has confirmed what came.
+fn early(news: &News) -> Bytes {
+    let mut out = Vec::with_capacity(FRAME);
+    out.extend_from_slice(b"data: ");
+    let notification = Notification {
+        id: news.id(),
+        r#type: news.kind(),
+        source_type: news.source_type(),
+        source_id: news.source_id(),
+        cursor: news.cursor(),
+    };
+    // Text into memory does not fail.
+    let _ = serde_json::to_writer(&mut out, &notification);
+    out.extend_from_slice(b"\n\n");
     out.into()
 }
 

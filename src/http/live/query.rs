@@ -36,7 +36,7 @@ impl Query {
         let start = given.start(headers, settings.recent, &mut faults);
         match (selection, form, start) {
             (Some(selection), Some(form), Some(start)) if faults.is_empty() => {
-                Ok(Query { request: Request { selection, start }, form })
+                Ok(Query { request: Request { selection, start, form }, form })
             }
             _ => Err(faults.problem()),
         }

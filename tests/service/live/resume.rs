@@ -17,6 +17,7 @@ async fn whoever_comes_again_has_everything_once() {
     while came.len() < all.len() {
         let mut stream = app.client.resume(SOURCE, &id).await;
         came.extend(stream.cursors(50).await);
+        stream.confirmed(came.last().unwrap()).await;
         id = stream.last_id.clone();
     }
     assert_eq!(came, all);
@@ -38,6 +39,7 @@ async fn any_instance_goes_on_where_another_was() {
         let app = if turn % 2 == 0 { &one } else { &other };
         let mut stream = app.client.resume(SOURCE, &id).await;
         came.extend(stream.cursors(20).await);
+        stream.confirmed(came.last().unwrap()).await;
         id = stream.last_id.clone();
     }
     assert_eq!(came, all);
