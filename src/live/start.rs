@@ -71,8 +71,10 @@ impl Hub {
             Start::After(position) => (Merge::after(&position), Vec::new()),
             Start::Now { recent } => {
                 let places = self.known_places(partitions).await;
+                let mut merge = Merge::from_now(&places, partitions);
+                find_ends(reader, &mut merge).await;
                 let recent = recent_events(reader, &selection, &places, recent).await;
-                (Merge::from_now(&places, partitions), recent.map_err(Refusal::Unread)?)
+                (merge, recent.map_err(Refusal::Unread)?)
             }
         };
         let wanted = (selection, request.form);
@@ -88,6 +90,16 @@ impl Hub {
                 return places;
             }
             sleep(LOOK).await;
+        }
+    }
+}
+
+/// Asks Kafka where those partitions end that the tail has not come to the end of: what is written
+/// before it does is to come, too. One without a leader has nothing to write to either.
+async fn find_ends(reader: &Reader, merge: &mut Merge) {
+    for partition in merge.begins_at_end().to_vec() {
+        if let Ok(end) = reader.end(partition).await {
+            merge.ends_at(partition, end);
         }
     }
 }

@@ -191,7 +191,7 @@ fn an_id_that_takes_back_what_came_is_noticed() {
     let back = |place, wanted: &Wanted| {
         let evens = |note: &Note| !matches!(note, Note::Event { place, .. } if place.1 % 2 > 0);
         let mut notes: Vec<_> = all().into_iter().filter(evens).collect();
-        notes.push(Note::Back(place));
+        notes.extend([Note::Back(place), Note::UpTo((0, 9))]);
         findings_of(wanted, vec![after(&[], notes)], &log())
     };
     let wanted = Wanted::source("s", "even");
