@@ -213,7 +213,7 @@ impl<'a> Course<'a> {
         let upto = self.upto.get(&partition).copied().unwrap_or(-1);
         let between = self.log.between(partition, offset, upto);
         if let Some(again) = between.iter().find(|record| self.wanted.takes(record)) {
-            self.lie(format!("an id takes back {:?}, which came", again.place));
+            return self.lie(format!("an id takes back {:?}, which came", again.place));
         }
         self.upto.insert(partition, offset);
         if offset < 0 {

@@ -145,8 +145,8 @@ impl World {
         let writers = [(0, 0), (1, 0), (1, 1)];
         for (index, (instance, source_type)) in writers.into_iter().enumerate() {
             let (first, seed) = (10 * index, self.rng.u64(..));
-            let plan =
-                Plan { singles: 4, batches: 1, batch_size: 20, first, seed, ..Plan::default() };
+            let data = 20..DATA;
+            let plan = Plan { singles: 4, batches: 1, batch_size: 20, first, data, seed };
             let target = self.instances[instance].address.subscribe();
             self.traffic.push(Traffic::start(&self.source_types[source_type], &plan, &target));
         }
@@ -291,6 +291,8 @@ impl World {
 }
 
 const PARTITIONS: usize = 6;
+/// Bytes of an event at the most: enough for who is slow to be closed for it.
+const DATA: usize = 4000;
 
 /// Time limits that let faults be short, little room, and hearts that beat often.
 fn builder(brokers: &str, redis: &str, topic: &str) -> Builder {

@@ -505,9 +505,4 @@ fn who_begins_at_an_end_that_the_tail_has_not_reached_misses_nothing_behind_it()
     let missed = Stretch { partition: 1, from: 5, to: 8 };
     assert_eq!(merge.join(&late), [missed]);
     assert!(!merge.is_level());
-
-    // Where it could not be asked, it begins where the tail finds it.
-    let mut merge = Merge::from_now(&early, 2);
-    assert_eq!(merge.join(&late), []);
-    assert_eq!(merge.position().to_string(), "0-2,1-7");
 }
