@@ -29,9 +29,10 @@ faults: ## Inject every fault into a release build, and write what came of it in
 		cargo test --locked --release --test faults -- $(ARGS)
 
 .PHONY: soak
-soak: ## Streams under faults drawn by chance, for SOAK=30 minutes (SEED= repeats the draws)
+soak: ## Streams under faults drawn by chance for half an hour, into docs/reliability.md (SOAK=5: minutes, no page; SEED= repeats the draws)
 	@scripts/setup test
-	SOAK=$(or $(SOAK),30) $(if $(SEED),SEED=$(SEED)) scripts/with-services \
+	SOAK=$(or $(SOAK),30) $(if $(SEED),SEED=$(SEED)) $(if $(SOAK),,SOAK_PAGE=$(CURDIR)/docs/reliability.md) \
+		scripts/with-services \
 		cargo test --locked --release --test streams -- --exact soak --ignored --nocapture
 
 .PHONY: soak-writes

@@ -95,11 +95,6 @@ impl Places {
         self.nexts().filter_map(|(partition, next)| Cursor::new(partition, next - 1)).collect()
     }
 
-    /// What has gone by lies before this, as the reader's looks back count: itself excluded.
-    pub(super) fn before(&self) -> Position {
-        self.nexts().filter_map(|(partition, next)| Cursor::new(partition, next)).collect()
-    }
-
     /// Whether so many partitions are followed.
     pub(super) fn has_all(&self, count: i32) -> bool {
         (0..count).all(|partition| self.next(partition).is_some())
@@ -143,7 +138,6 @@ mod tests {
         places.restart(0, 0);
         assert_eq!(places.live(0), Meaning::Old);
         assert_eq!(places.position(), Position::beginning());
-        assert_eq!(places.before().to_string(), "0-0");
         assert_eq!(places.read(0, 0), Meaning::New);
     }
 

@@ -11,6 +11,7 @@ use super::merge::Merge;
 use super::message::Form;
 use super::places::Places;
 use super::subscription::Subscription;
+use crate::cursor::Cursor;
 use crate::event::Selection;
 use crate::kafka::StoredEvent;
 use crate::position::Position;
@@ -73,7 +74,7 @@ impl Hub {
                 let places = self.known_places(partitions).await;
                 let mut merge = Merge::from_now(&places, partitions);
                 find_ends(reader, &mut merge).await;
-                let recent = recent_events(reader, &selection, &places, recent).await;
+                let recent = recent_events(reader, &selection, &merge.position(), recent).await;
                 (merge, recent.map_err(Refusal::Unread)?)
             }
         };
@@ -104,24 +105,25 @@ async fn find_ends(reader: &Reader, merge: &mut Merge) {
     }
 }
 
-/// The newest events of each source below these places, oldest first.
+/// The newest events of each source up to a position, oldest first.
 async fn recent_events(
     reader: &Reader,
     selection: &Selection,
-    places: &Places,
+    position: &Position,
     count: usize,
 ) -> Result<Vec<StoredEvent>, ReadError> {
     let mut events = Vec::new();
     if count > 0 {
         // What comes meanwhile comes later: it must not take the place of older ones.
-        let before = places.before();
+        let next = |cursor: Cursor| Cursor::new(cursor.partition(), cursor.offset() + 1);
+        let before = position.cursors().filter_map(next).collect();
         for source in selection.sources() {
             events.extend(reader.recent(source, Some(&before), count).await?.events);
         }
     }
     let is_past = |event: &StoredEvent| {
         let cursor = event.cursor();
-        places.next(cursor.partition()).is_some_and(|next| cursor.offset() < next)
+        position.offset(cursor.partition()).is_some_and(|upto| cursor.offset() <= upto)
     };
     events.retain(|event| is_past(event) && selection.takes_kind(event.kind()));
     Ok(in_order(events))
@@ -146,7 +148,6 @@ fn in_order(mut events: Vec<StoredEvent>) -> Vec<StoredEvent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cursor::Cursor;
 
     fn event(partition: i32, offset: i64, time: i64) -> StoredEvent {
         let cursor = Cursor::new(partition, offset).unwrap();

@@ -218,8 +218,8 @@ impl Replay {
     ) -> Result<Position, ReadError> {
         let mut lows = BTreeMap::from([(partition, low)]);
         // What was found and not given out is to be found again.
-        let is_open = |lane: &&Lane| !lane.is_fresh && !(lane.is_done && lane.found.is_empty());
-        for lane in self.lanes.iter().filter(is_open) {
+        let is_over = |lane: &Lane| lane.is_fresh || (lane.is_done && lane.found.is_empty());
+        for lane in self.lanes.iter().filter(|lane| !is_over(lane)) {
             if lane.partition != partition {
                 lows.insert(lane.partition, scanner.bounds(lane.partition)?.start);
             }

@@ -26,6 +26,7 @@ use libtest_mimic::{Arguments, Trial};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use harness::load::{connection, journal, traffic, verdicts};
+use harness::page;
 use report::Row;
 use scenarios::{broker, clients, cluster, errors, limits, network, reading, redis, service, soak};
 
@@ -125,7 +126,8 @@ fn main() {
     println!("{}", report::table(&rows));
     let is_whole = arguments.filter.is_none() && !arguments.list && !conclusion.has_failed();
     if let Some(page) = std::env::var_os("FAULTS_PAGE").filter(|_| is_whole) {
-        report::write_into(Path::new(&page), &report::table(&rows)).expect("the page is written");
+        let written = page::write_into(Path::new(&page), "make faults", &report::table(&rows));
+        written.expect("the page is written");
     }
     conclusion.exit();
 }

@@ -12,6 +12,7 @@ pub mod client;
 pub mod kafka;
 pub mod load;
 pub mod openapi;
+pub mod page;
 pub mod process;
 pub mod raw;
 pub mod reading;

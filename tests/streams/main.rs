@@ -21,9 +21,11 @@ mod roster;
 mod wanted;
 mod world;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use faults::FAULTS;
+use harness::page;
 use world::World;
 
 /// The most memory of an instance, however long it runs.
@@ -59,6 +61,10 @@ async fn soak() {
     }
     telling.abort();
     finish(&world);
+    if let Some(page) = std::env::var_os("SOAK_PAGE") {
+        let text = format!("{}\n{minutes} minutes: {}.\n", world.report.table(), world.line());
+        page::write_into(Path::new(&page), "make soak", &text).expect("the page is written");
+    }
 }
 
 fn finish(world: &World) {

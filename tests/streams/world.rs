@@ -307,5 +307,7 @@ fn builder(brokers: &str, redis: &str, topic: &str) -> Builder {
         .set("notify.breaker_cooldown", "200ms")
         .set("notify.queue", "4KiB")
         .set("live.heartbeat", "200ms")
+        // On a busy machine a look back for recent events would end before it has found them all.
+        .set("reader.scan_time", "30s")
         .set("live.queue", "256")
 }
