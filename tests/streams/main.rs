@@ -72,6 +72,6 @@ fn finish(world: &World) {
     eprintln!("\n{}\n    in all: {}", world.report.table(), world.line());
     assert!(world.by_kafka() > 0, "only Redis delivered: the faults did not bite");
     assert!(world.by_redis() > 0 && sum.early > 0, "nothing came early");
-    assert!(sum.resumed > 0 && sum.recent > 0 && sum.resets > 0, "{sum:?}");
+    assert!(sum.resumed > 0 && sum.recent > 0, "{sum:?}");
     assert!(world.peak_kib() < MEMORY_KIB, "an instance took {} KiB", world.peak_kib());
 }
