@@ -64,6 +64,19 @@ impl Merge {
         Merge { next, begins_at_end, is_level: true, ..Merge::default() }
     }
 
+    /// Partitions that it begins at the end of, wherever that is.
+    pub(super) fn begins_at_end(&self) -> &[i32] {
+        &self.begins_at_end
+    }
+
+    /// The end of a partition is here: it begins there, if that was not known.
+    pub(super) fn ends_at(&mut self, partition: i32, end: i64) {
+        if let Some(index) = self.begins_at_end.iter().position(|known| *known == partition) {
+            self.begins_at_end.swap_remove(index);
+            self.raise(partition, end);
+        }
+    }
+
     /// Joins the tail, which is here now and brings what comes next. Gives what has to be read of
     /// the log before that.
     pub(super) fn join(&mut self, places: &Places) -> Vec<Stretch> {
@@ -71,10 +84,7 @@ impl Merge {
         self.order.lose();
         let mut stretches = Vec::new();
         for (partition, to) in places.nexts() {
-            if let Some(index) = self.begins_at_end.iter().position(|known| *known == partition) {
-                self.begins_at_end.swap_remove(index);
-                self.raise(partition, to);
-            }
+            self.ends_at(partition, to);
             let from = self.next(partition);
             if from < to {
                 stretches.push(Stretch { partition, from, to });

@@ -12,6 +12,7 @@ use super::merge::Merge;
 use super::message::Form;
 use super::places::Places;
 use super::subscription::Subscription;
+use crate::cursor::Cursor;
 use crate::event::Selection;
 use crate::kafka::StoredEvent;
 use crate::position::Position;
@@ -71,8 +72,10 @@ impl Seat {
             Start::After(position) => (Merge::after(&position), Vec::new()),
             Start::Now { recent } => {
                 let places = self.hub.known_places(partitions).await;
-                let recent = self.recent(reader, &selection, &places, recent).await;
-                (Merge::from_now(&places, partitions), recent.map_err(Refusal::Unread)?)
+                let mut merge = Merge::from_now(&places, partitions);
+                find_ends(reader, &mut merge).await;
+                let recent = self.recent(reader, &selection, &merge.position(), recent).await;
+                (merge, recent.map_err(Refusal::Unread)?)
             }
         };
         let wanted = (selection, request.form);
@@ -84,7 +87,7 @@ impl Seat {
         &self,
         reader: &Reader,
         selection: &Selection,
-        places: &Places,
+        position: &Position,
         count: usize,
     ) -> Result<Vec<StoredEvent>, ReadError> {
         if count == 0 {
@@ -92,7 +95,7 @@ impl Seat {
         }
         // The client's turns are never taken away.
         let _turn = self.turns.acquire().await;
-        recent_events(reader, selection, places, count).await
+        recent_events(reader, selection, position, count).await
     }
 }
 
@@ -110,20 +113,33 @@ impl Hub {
     }
 }
 
-/// The newest events of each source below these places, oldest first.
+/// Asks Kafka where those partitions end that the tail has not come to the end of: what is written
+/// before it does is to come, too. One without a leader has nothing to write to either.
+async fn find_ends(reader: &Reader, merge: &mut Merge) {
+    for partition in merge.begins_at_end().to_vec() {
+        if let Ok(end) = reader.end(partition).await {
+            merge.ends_at(partition, end);
+        }
+    }
+}
+
+/// The newest events of each source up to a position, oldest first.
 async fn recent_events(
     reader: &Reader,
     selection: &Selection,
-    places: &Places,
+    position: &Position,
     count: usize,
 ) -> Result<Vec<StoredEvent>, ReadError> {
     let mut events = Vec::new();
+    // What comes meanwhile comes later: it must not take the place of older ones.
+    let next = |cursor: Cursor| Cursor::new(cursor.partition(), cursor.offset() + 1);
+    let before = position.cursors().filter_map(next).collect();
     for source in selection.sources() {
-        events.extend(reader.recent(source, None, count).await?.events);
+        events.extend(reader.recent(source, Some(&before), count).await?.events);
     }
     let is_past = |event: &StoredEvent| {
         let cursor = event.cursor();
-        places.next(cursor.partition()).is_some_and(|next| cursor.offset() < next)
+        position.offset(cursor.partition()).is_some_and(|upto| cursor.offset() <= upto)
     };
     events.retain(|event| is_past(event) && selection.takes_kind(event.kind()));
     Ok(in_order(events))
@@ -148,7 +164,6 @@ fn in_order(mut events: Vec<StoredEvent>) -> Vec<StoredEvent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cursor::Cursor;
 
     fn event(partition: i32, offset: i64, time: i64) -> StoredEvent {
         let cursor = Cursor::new(partition, offset).unwrap();

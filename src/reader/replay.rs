@@ -160,7 +160,7 @@ impl Replay {
             }
             Err(Trouble::Cut { low }) => {
                 let partition = lane.partition;
-                Err(ReadError::Removed { earliest: self.earliest(partition, low) })
+                Err(ReadError::Removed { earliest: self.earliest(scanner, partition, low)? })
             }
         }
     }
@@ -210,23 +210,36 @@ impl Replay {
 
     /// Up to where everything has been given out, or was nothing of this source.
     pub(super) fn position(&self) -> Position {
-        self.position_with(None)
+        self.position_with(&BTreeMap::new())
     }
 
-    /// The same, after the beginning of the log has come so far.
-    fn earliest(&self, partition: i32, low: i64) -> Position {
-        self.position_with(Some((partition, low)))
+    /// The same, after the beginning of this partition has come so far. Retention seldom passes one
+    /// partition alone, and whoever goes on from here is to be told once, not of each.
+    fn earliest(
+        &self,
+        scanner: &Scanner<'_>,
+        partition: i32,
+        low: i64,
+    ) -> Result<Position, ReadError> {
+        let mut lows = BTreeMap::from([(partition, low)]);
+        // What was found and not given out is to be found again.
+        let is_over = |lane: &Lane| lane.is_fresh || (lane.is_done && lane.found.is_empty());
+        for lane in self.lanes.iter().filter(|lane| !is_over(lane)) {
+            if lane.partition != partition {
+                lows.insert(lane.partition, scanner.bounds(lane.partition)?.start);
+            }
+        }
+        Ok(self.position_with(&lows))
     }
 
-    fn position_with(&self, low: Option<(i32, i64)>) -> Position {
+    fn position_with(&self, lows: &BTreeMap<i32, i64>) -> Position {
         let mut position = self.others.clone();
         for lane in &self.lanes {
             let next = match lane.found.front() {
                 Some((_, event)) => event.cursor().offset(),
                 None => lane.next,
             };
-            let low = low.filter(|(partition, _)| *partition == lane.partition);
-            let next = low.map_or(next, |(_, low)| next.max(low));
+            let next = lows.get(&lane.partition).map_or(next, |low| next.max(*low));
             position.set_next(lane.partition, next);
         }
         position

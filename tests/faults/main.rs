@@ -1,25 +1,21 @@
 //! Faults injected on purpose, and an oracle that holds every answer against the log.
 //!
 //! `make test` runs the short form, under less load and some scenarios side by side; `make faults`
-//! runs all of it, and `make soak MINUTES=…` the last scenario for as long as one likes. The names
+//! runs all of it, and `make soak-writes MINUTES=…` the last scenario for as long as one likes. The names
 //! of scenarios are arguments, as with any test.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by them")]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
-mod connection;
 mod ears;
 mod fake_redis;
 #[path = "../harness/mod.rs"]
 mod harness;
-mod journal;
 mod oracle;
 mod readers;
 mod report;
 mod run;
 mod scenarios;
-mod traffic;
-mod verdicts;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -30,8 +26,11 @@ use libtest_mimic::{Arguments, Trial};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use parking_lot::RwLock;
 
+use harness::load::{connection, journal, traffic, verdicts};
+use harness::page;
 use report::Row;
 use scenarios::{broker, clients, cluster, errors, limits, network, reading, redis, service, soak};
+use traffic::Plan;
 
 /// Whether a scenario belongs to the short form, and whether it has the machine for itself there.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -138,7 +137,8 @@ fn main() {
     println!("{}", report::table(&rows));
     let is_whole = arguments.filter.is_none() && !arguments.list && !conclusion.has_failed();
     if let Some(page) = std::env::var_os("FAULTS_PAGE").filter(|_| is_whole) {
-        report::write_into(Path::new(&page), &report::table(&rows)).expect("the page is written");
+        let written = page::write_into(Path::new(&page), "make faults", &report::table(&rows));
+        written.expect("the page is written");
     }
     conclusion.exit();
 }
@@ -163,6 +163,25 @@ fn chosen(arguments: &Arguments) -> Vec<(Form, &'static str, Scenario)> {
 
 fn is_full() -> bool {
     std::env::var_os("FAULTS").is_some_and(|form| form == "full")
+}
+
+/// The writers of most scenarios: as many as go in the full form; in the short one some scenarios
+/// share the machine.
+fn plan() -> Plan {
+    let full = Plan {
+        singles: 24,
+        batches: 6,
+        batch_size: 50,
+        first: 0,
+        data: 20..900,
+        rest: Duration::ZERO,
+        seed: 1,
+    };
+    if is_full() {
+        full
+    } else {
+        Plan { singles: 12, batches: 3, rest: Duration::from_millis(2), ..full }
+    }
 }
 
 /// Enough for the scenario with the most connections, in this process and in those it starts.

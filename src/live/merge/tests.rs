@@ -492,3 +492,17 @@ fn only_so_many_events_are_early() {
     merge.reset(&"0-5000".parse().unwrap());
     assert!(take(&mut merge, 6000));
 }
+
+/// The tail comes to a partition only after the follower has begun: what was written in between is
+/// to come, if it is known where the partition ended.
+#[test]
+fn who_begins_at_an_end_that_the_tail_has_not_reached_misses_nothing_behind_it() {
+    let (early, late) = (Places::at(&[(0, 3)]), Places::at(&[(0, 3), (1, 8)]));
+    let mut merge = Merge::from_now(&early, 2);
+    assert_eq!(merge.begins_at_end(), [1]);
+    merge.ends_at(1, 5);
+    assert_eq!(merge.position().to_string(), "0-2,1-4");
+    let missed = Stretch { partition: 1, from: 5, to: 8 };
+    assert_eq!(merge.join(&late), [missed]);
+    assert!(!merge.is_level());
+}
