@@ -48,6 +48,11 @@ impl Position {
         self.0.iter().filter_map(|(&partition, &offset)| Cursor::new(partition, offset))
     }
 
+    /// Of each partition that is named, the first offset that has not been seen.
+    pub fn nexts(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
+        self.0.iter().map(|(&partition, &offset)| (partition, offset.saturating_add(1)))
+    }
+
     /// How many partitions are named.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -64,6 +69,15 @@ impl FromIterator<Cursor> for Position {
     fn from_iter<I: IntoIterator<Item = Cursor>>(cursors: I) -> Self {
         let mut position = Position::beginning();
         cursors.into_iter().for_each(|cursor| position.set(cursor));
+        position
+    }
+}
+
+impl FromIterator<(i32, i64)> for Position {
+    /// Of partitions of which everything before an offset has been seen.
+    fn from_iter<I: IntoIterator<Item = (i32, i64)>>(nexts: I) -> Self {
+        let mut position = Position::beginning();
+        nexts.into_iter().for_each(|(partition, next)| position.set_next(partition, next));
         position
     }
 }

@@ -51,7 +51,7 @@ pub(super) struct Merge {
 impl Merge {
     /// Of one that begins behind a position.
     pub(super) fn after(position: &Position) -> Self {
-        let next = position.cursors().map(|cursor| (cursor.partition(), after(cursor))).collect();
+        let next = position.nexts().collect();
         let is_fresh = position.is_empty();
         Merge { next, is_fresh, ..Merge::default() }
     }
@@ -155,8 +155,8 @@ impl Merge {
 
     /// The log has lost what came next. Goes on behind this position.
     pub(super) fn reset(&mut self, position: &Position) {
-        for cursor in position.cursors() {
-            self.raise(cursor.partition(), after(cursor));
+        for (partition, next) in position.nexts() {
+            self.raise(partition, next);
         }
     }
 
@@ -187,8 +187,7 @@ impl Merge {
 
     /// Up to where everything was had.
     pub(super) fn position(&self) -> Position {
-        let cursor = |(&partition, &next): (&i32, &i64)| Cursor::new(partition, next - 1);
-        self.next.iter().filter_map(cursor).collect()
+        self.next.iter().map(|(&partition, &next)| (partition, next)).collect()
     }
 
     fn is_behind(&self, places: &Places) -> bool {

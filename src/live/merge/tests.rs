@@ -418,9 +418,9 @@ fn events_do_come_early() {
     let first = [Act::Take, Act::Write(0, true), Act::Announce(0), Act::Tail(0)];
     let second = [Act::Take, Act::Take, Act::Write(0, true), Act::Announce(0), Act::Take];
     first.iter().chain(&second).for_each(|act| world.act(act));
-    assert_eq!((world.early, world.id.to_string().as_str()), (1, "0-0"));
+    assert_eq!((world.early, world.id.to_string().as_str()), (1, "0-0,1-none,2-none"));
     world.end();
-    assert_eq!(world.id.to_string(), "0-1");
+    assert_eq!(world.id.to_string(), "0-1,1-none,2-none");
 }
 
 #[test]
