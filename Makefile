@@ -20,6 +20,7 @@ run: ## Build and start the service alone, without Kafka or Redis: nothing is ke
 .PHONY: test
 test: ## Run the tests against a real Kafka and a real Redis (ARGS= goes to cargo test)
 	@scripts/setup test
+	@scripts/tools python
 	scripts/with-services scripts/test $(ARGS)
 
 .PHONY: faults
@@ -29,7 +30,14 @@ faults: ## Inject every fault into a release build, and write what came of it in
 		cargo test --locked --release --test faults -- $(ARGS)
 
 .PHONY: soak
-soak: ## Faults drawn by chance for MINUTES=5 (SEED= repeats a run)
+soak: ## Streams under faults drawn by chance for half an hour, into docs/reliability.md (SOAK=5: minutes, no page; SEED= repeats the draws)
+	@scripts/setup test
+	SOAK=$(or $(SOAK),30) $(if $(SEED),SEED=$(SEED)) $(if $(SOAK),,SOAK_PAGE=$(CURDIR)/docs/reliability.md) \
+		scripts/with-services \
+		cargo test --locked --release --test streams -- --exact soak --ignored --nocapture
+
+.PHONY: soak-writes
+soak-writes: ## Writers under faults drawn by chance, for MINUTES=5 (SEED= repeats a run)
 	@scripts/setup test
 	MINUTES=$(MINUTES) $(if $(SEED),SEED=$(SEED)) scripts/with-services \
 		cargo test --locked --release --test faults -- --exact soak
@@ -49,7 +57,7 @@ bench-parser: ## Measure the parser against serde_json and sonic-rs (ARGS= goes 
 	cargo bench --locked --package dual-stream-bench --bench event -- $(ARGS)
 
 .PHONY: sabotage
-sabotage: ## Break the service on purpose in some ways, and see that the fault suite notices each
+sabotage: ## Break the service on purpose in some ways, and see that the fault suites notice each
 	@scripts/setup test
 	scripts/with-services scripts/sabotage
 
@@ -130,5 +138,5 @@ check-api: check-tools-python
 	@scripts/step 'schemathesis' scripts/with-services scripts/schemathesis
 
 .PHONY: check-tests
-check-tests:
+check-tests: check-tools-python
 	@scripts/step 'tests' scripts/with-services scripts/test

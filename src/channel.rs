@@ -65,6 +65,65 @@ impl ChannelTemplate {
             out.extend_from_slice(part.as_bytes());
         }
     }
+
+    /// Whether every source has a channel of its own, on which all of its events are announced.
+    pub fn is_of_sources(&self) -> bool {
+        self.has(&Segment::SourceType) && self.has(&Segment::SourceId) && !self.has(&Segment::Type)
+    }
+
+    /// Whether every `source_type` has one.
+    pub fn is_of_types(&self) -> bool {
+        let has_more = self.has(&Segment::SourceId) || self.has(&Segment::Type);
+        self.has(&Segment::SourceType) && !has_more
+    }
+
+    /// Which `source_type` an event with this `source_id` and `type` (`kind`) has, when it is
+    /// announced on a channel of this name: what is announced there does not say.
+    pub fn source_type_of<'c>(
+        &self,
+        channel: &'c str,
+        source_id: &str,
+        kind: &str,
+    ) -> SourceType<'c> {
+        let count = self.segments.iter().filter(|segment| **segment == Segment::SourceType).count();
+        let len = |segment: &Segment| match segment {
+            Segment::Literal(text) => text.len(),
+            Segment::SourceType => 0,
+            Segment::SourceId => source_id.len(),
+            Segment::Type => kind.len(),
+        };
+        let is_named = |found: &str| {
+            let mut name = Vec::with_capacity(channel.len());
+            self.write_to(&mut name, found, source_id, kind);
+            name == channel.as_bytes()
+        };
+        let left = channel.len().checked_sub(self.segments.iter().map(len).sum());
+        let begin = self.segments.iter().take_while(|segment| **segment != Segment::SourceType);
+        let begin: usize = begin.map(len).sum();
+        match left {
+            Some(_) if count == 0 && is_named("") => SourceType::Any,
+            Some(left) if count > 0 && left % count == 0 => channel
+                .get(begin..begin + left / count)
+                .filter(|found| is_named(found))
+                .map_or(SourceType::None, SourceType::One),
+            _ => SourceType::None,
+        }
+    }
+
+    fn has(&self, placeholder: &Segment) -> bool {
+        self.segments.contains(placeholder)
+    }
+}
+
+/// What the name of a channel says about the `source_type` of an event that is announced on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceType<'c> {
+    /// The event is not announced there.
+    None,
+    /// It is this one.
+    One(&'c str),
+    /// It may be any.
+    Any,
 }
 
 impl FromStr for ChannelTemplate {
@@ -163,6 +222,38 @@ mod tests {
     }
 
     #[test]
+    fn what_a_channel_is_of_is_known() {
+        let of = |template: &str| {
+            let template: ChannelTemplate = template.parse().unwrap();
+            (template.is_of_sources(), template.is_of_types())
+        };
+        assert_eq!(of(SOURCE), (true, false));
+        assert_eq!(of("events:{source_type}"), (false, true));
+        for neither in ["all", "{source_id}", "{type}", "{source_type}:{source_id}:{type}"] {
+            assert_eq!(of(neither), (false, false), "{neither}");
+        }
+    }
+
+    #[test]
+    fn the_source_type_is_read_back_from_a_name() {
+        let read = |template: &str, channel| {
+            let template: ChannelTemplate = template.parse().unwrap();
+            match template.source_type_of(channel, "i:1", "push") {
+                SourceType::One(found) => found.to_owned(),
+                other => format!("{other:?}"),
+            }
+        };
+        assert_eq!(read(SOURCE, "events:repo:i:1"), "repo");
+        assert_eq!(read(SOURCE, "events:repo:i:2"), "None");
+        assert_eq!(read(SOURCE, "events:"), "None");
+        assert_eq!(read("{source_type}.{type}.{source_type}", "a.push.a"), "a");
+        assert_eq!(read("{source_type}.{type}.{source_type}", "a.push.b"), "None");
+        assert_eq!(read("é{source_type}", "eee"), "None");
+        assert_eq!(read("by:{type}", "by:push"), "Any");
+        assert_eq!(read("by:{type}", "by:pull"), "None");
+    }
+
+    #[test]
     fn one_channel_an_event_is_refused_by_name() {
         for placeholder in ["id", "cursor"] {
             let error = refused(&format!("events:{{{placeholder}}}"));
@@ -199,6 +290,26 @@ mod tests {
             let name = name(SOURCE, &source_type, &source_id, "push");
             let source = name.strip_prefix("events:").unwrap();
             prop_assert_eq!(source.split_once(':'), Some((&*source_type, &*source_id)));
+        }
+
+        #[test]
+        fn any_name_tells_the_source_type_it_was_made_with(
+            template in "[ab]{0,2}(\\{source_type\\}|\\{source_id\\}|\\{type\\}|[ab]){1,4}",
+            source_type in "[ab]{1,3}",
+            source_id in "[ab]{1,3}",
+            channel in "[abé]{0,9}",
+        ) {
+            let parsed: ChannelTemplate = template.parse().unwrap();
+            let made = name(&template, &source_type, &source_id, "aé");
+            let expected = match parsed.has(&Segment::SourceType) {
+                true => SourceType::One(&source_type),
+                false => SourceType::Any,
+            };
+            prop_assert_eq!(parsed.source_type_of(&made, &source_id, "aé"), expected);
+            let other = parsed.source_type_of(&channel, &source_id, "aé");
+            if let SourceType::One(found) = other {
+                prop_assert_eq!(name(&template, found, &source_id, "aé"), channel);
+            }
         }
 
         #[test]

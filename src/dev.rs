@@ -27,6 +27,7 @@ dual-stream dev: NOTHING IS KEPT. Kafka is a mock in this process's memory (topi
 notifications are shown here instead of going to Redis, and all of it ends with the process.
 
   API      {api}/events
+  Console  {api}/
   Docs     {api}/docs
   Health   {admin}/readyz
   Metrics  {admin}/metrics

@@ -44,6 +44,12 @@ pub use rejection::{Fault, Rejection, RejectionKind};
 pub use selection::Selection;
 pub use source::{InvalidSource, Source};
 
+/// Whether an event can have this `id` and this `type`.
+pub fn may_be_named(id: &str, kind: &str) -> bool {
+    let is_kept = |member, value| rules::violation(member, value).is_none();
+    is_kept(members::Member::Id, id) && is_kept(members::Member::Type, kind)
+}
+
 /// How much is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

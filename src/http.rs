@@ -3,7 +3,9 @@
 mod answer;
 mod body;
 mod connection;
+mod console;
 pub mod docs;
+mod document;
 mod edge;
 mod etag;
 mod events;
@@ -21,6 +23,7 @@ mod reading;
 mod routes;
 mod server;
 mod unread;
+mod upgrade;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +36,7 @@ use axum::routing::{get, post};
 
 pub use edge::Edge;
 pub use health::Health;
+pub use live::Origins;
 pub use phase::{Phase, Stop};
 pub use problem::{KINDS as PROBLEMS, Kind as ProblemKind};
 pub use reading::Room;
@@ -44,6 +48,7 @@ use crate::live::Hub;
 use crate::metrics::{self, Metrics};
 use crate::publisher::{Admission, DualPublisher};
 use crate::reader::Reader;
+use crate::settings;
 
 /// What the handlers share.
 pub struct App {
@@ -55,6 +60,8 @@ pub struct App {
     pub reader: Reader,
     /// Hands on what the tail brings.
     pub live: Hub,
+    /// The origins whose pages may open WebSockets, beside the service's own.
+    pub origins: Origins,
     /// The bytes of what was read that may be left unread.
     pub answers: Room,
     /// The most cursors that are fetched at once.
@@ -72,19 +79,24 @@ pub struct App {
 }
 
 /// The routes of the API.
-pub fn api(app: Arc<App>, cors_origins: &[String]) -> Router {
-    let router = Router::new()
+pub fn api(app: Arc<App>, settings: &settings::Http) -> Router {
+    let mut router = Router::new()
         .route("/events", get(reading::list).post(events::create))
         .route("/events/batch", post(events::create_batch))
         .route("/events/fetch", post(reading::fetch))
         .route("/events/stream", get(live::stream))
+        .route("/events/ws", get(live::socket).connect(live::socket))
         .route("/events/{cursor}", get(reading::event))
         .merge(probes())
-        .merge(docs::routes())
+        .merge(docs::routes());
+    if settings.console {
+        router = router.merge(console::routes());
+    }
+    let router = router
         .fallback(routes::not_found)
         .method_not_allowed_fallback(routes::method_not_allowed)
         .with_state(app);
-    match routes::cors(cors_origins) {
+    match routes::cors(&settings.cors_origins) {
         Some(cors) => router.layer(cors),
         None => router,
     }

@@ -1,6 +1,7 @@
 //! Everything that talks to Kafka. The only module that imports `rdkafka`.
 
 mod admin;
+mod candidate;
 mod client;
 mod clients;
 mod cluster;
@@ -26,6 +27,7 @@ mod state;
 mod stored;
 mod topic;
 
+pub use candidate::Candidate;
 pub use client::DeliveryReport;
 pub use cluster::Cluster;
 pub use config::producer as producer_config;

@@ -37,6 +37,7 @@ pub mod event;
 pub mod http;
 pub mod json;
 pub mod kafka;
+pub mod kept;
 pub mod live;
 pub mod metrics;
 pub mod notifier;

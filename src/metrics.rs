@@ -171,16 +171,19 @@ pub enum By {
     Log,
     /// By the tail.
     Tail,
+    /// As it was announced, before the tail had it.
+    Early,
 }
 
 impl By {
-    const ALL: [By; 3] = [By::Recent, By::Log, By::Tail];
+    const ALL: [By; 4] = [By::Recent, By::Log, By::Tail, By::Early];
 
     fn labels(self) -> Delivery {
         let by = match self {
             By::Recent => "recent",
             By::Log => "log",
             By::Tail => "tail",
+            By::Early => "early",
         };
         Delivery { by: Word(by) }
     }
@@ -192,6 +195,48 @@ pub struct Delivery {
     by: Word,
 }
 
+/// What became of something that was announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announced {
+    /// Streams were told.
+    Told,
+    /// The tail had brought the event before.
+    Late,
+    /// No stream follows it.
+    Unfollowed,
+    /// Too much waits for those who follow it: the tail brings it.
+    LeftOut,
+    /// It is no notification of an event that may be there.
+    Refused,
+}
+
+impl Announced {
+    const ALL: [Announced; 5] = [
+        Announced::Told,
+        Announced::Late,
+        Announced::Unfollowed,
+        Announced::LeftOut,
+        Announced::Refused,
+    ];
+
+    fn labels(self) -> Announcement {
+        let outcome = match self {
+            Announced::Told => "told",
+            Announced::Late => "late",
+            Announced::Unfollowed => "unfollowed",
+            Announced::LeftOut => "left_out",
+            Announced::Refused => "refused",
+        };
+        Announcement { outcome: Word(outcome) }
+    }
+}
+
+/// The label of what was announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Announcement {
+    outcome: Word,
+}
+
 /// Why a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -199,27 +244,65 @@ pub enum Ended {
     Client,
     /// The client did not take what came.
     Slow,
+    /// The client answered nothing for too long.
+    Silent,
+    /// The client broke the protocol.
+    Faulty,
     /// The service ends.
     ShuttingDown,
 }
 
 impl Ended {
-    const ALL: [Ended; 3] = [Ended::Client, Ended::Slow, Ended::ShuttingDown];
+    const ALL: [Ended; 5] =
+        [Ended::Client, Ended::Slow, Ended::Silent, Ended::Faulty, Ended::ShuttingDown];
 
-    fn labels(self) -> EndReason {
+    fn labels(self, transport: Transport) -> EndReason {
         let reason = match self {
             Ended::Client => "client",
             Ended::Slow => "slow",
+            Ended::Silent => "silent",
+            Ended::Faulty => "faulty",
             Ended::ShuttingDown => "shutting_down",
         };
-        EndReason { reason: Word(reason) }
+        EndReason { transport: transport.word(), reason: Word(reason) }
     }
 }
 
-/// The label of streams that ended.
+/// The labels of streams that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct EndReason {
+    transport: Word,
     reason: Word,
+}
+
+/// How a stream comes to its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// By Server-Sent Events.
+    Sse,
+    /// Over a WebSocket.
+    WebSocket,
+}
+
+impl Transport {
+    const ALL: [Transport; 2] = [Transport::Sse, Transport::WebSocket];
+
+    fn word(self) -> Word {
+        Word(match self {
+            Transport::Sse => "sse",
+            Transport::WebSocket => "websocket",
+        })
+    }
+
+    fn labels(self) -> StreamLabels {
+        StreamLabels { transport: self.word() }
+    }
+}
+
+/// The label of open streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct StreamLabels {
+    transport: Word,
 }
 
 /// The service's metrics: cheap to count, rendered on demand.
@@ -280,9 +363,11 @@ pub struct Metrics {
     /// Records that Kafka has and the tail has not read yet.
     pub reader_tail_lag: Gauge,
     /// Open streams.
-    pub live_streams: Gauge,
+    pub live_streams: Family<StreamLabels, Gauge>,
     /// The limit of the open streams.
     pub live_streams_limit: Gauge,
+    /// What open streams follow.
+    pub live_subscriptions: Gauge,
     /// Bytes of events that wait for any client of a stream.
     pub live_held: Gauge,
     /// The limit of the bytes that wait for clients of streams.
@@ -293,6 +378,16 @@ pub struct Metrics {
     pub live_ended: Family<EndReason, Counter>,
     /// Streams that were told that events may be missing.
     pub live_resets: Counter,
+    /// Whether streams hear what is announced.
+    pub live_redis_connected: Gauge,
+    /// Channels that are subscribed to.
+    pub live_channels: Gauge,
+    /// Channels that should be.
+    pub live_channels_missing: Gauge,
+    /// What was announced.
+    pub live_announced: Family<Announcement, Counter>,
+    /// Events that were told early and are not in the log.
+    pub live_unconfirmed: Counter,
 }
 
 impl Metrics {
@@ -327,13 +422,19 @@ impl Metrics {
             reader_scanned_records: Counter::default(),
             reader_under_way: Gauge::default(),
             reader_tail_lag: Gauge::default(),
-            live_streams: Gauge::default(),
+            live_streams: Family::default(),
             live_streams_limit: Gauge::default(),
+            live_subscriptions: Gauge::default(),
             live_held: Gauge::default(),
             live_held_limit: Gauge::default(),
             live_delivered: Family::default(),
             live_ended: Family::default(),
             live_resets: Counter::default(),
+            live_redis_connected: Gauge::default(),
+            live_channels: Gauge::default(),
+            live_channels_missing: Gauge::default(),
+            live_announced: Family::default(),
+            live_unconfirmed: Counter::default(),
         };
         metrics.register_http();
         metrics.register_publishing();
@@ -342,6 +443,7 @@ impl Metrics {
         metrics.register_notifying();
         metrics.register_reader();
         metrics.register_live();
+        metrics.register_early();
         metrics.register_state();
         metrics
     }
@@ -495,6 +597,11 @@ impl Metrics {
         let registry = &mut self.registry;
         registry.register("live_streams", "Open streams", self.live_streams.clone());
         registry.register(
+            "live_subscriptions",
+            "What open streams follow: one for each of SSE, those made on WebSockets",
+            self.live_subscriptions.clone(),
+        );
+        registry.register(
             "live_streams_limit",
             "The most streams (live.streams)",
             self.live_streams_limit.clone(),
@@ -519,13 +626,49 @@ impl Metrics {
         By::ALL.into_iter().for_each(|by| drop(self.live_delivered.get_or_create(&by.labels())));
         let registry = &mut self.registry;
         registry.register("live_ended", "Streams that ended, by reason", self.live_ended.clone());
-        let ended = |why: Ended| drop(self.live_ended.get_or_create(&why.labels()));
-        Ended::ALL.into_iter().for_each(ended);
+        for transport in Transport::ALL {
+            drop(self.live_streams.get_or_create(&transport.labels()));
+            let ended = |why: Ended| drop(self.live_ended.get_or_create(&why.labels(transport)));
+            Ended::ALL.into_iter().for_each(ended);
+        }
         self.registry.register(
             "live_resets",
             "Times that a stream was told that events may be missing",
             self.live_resets.clone(),
         );
+    }
+
+    fn register_early(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "live_redis_connected",
+            "1 while streams hear what is announced on Redis",
+            self.live_redis_connected.clone(),
+        );
+        registry.register(
+            "live_channels",
+            "Channels of Redis that streams are subscribed to",
+            self.live_channels.clone(),
+        );
+        registry.register(
+            "live_channels_missing",
+            "Channels of Redis that streams should be subscribed to, and are not",
+            self.live_channels_missing.clone(),
+        );
+        registry.register(
+            "live_announced",
+            "What streams have heard on Redis, by what became of it",
+            self.live_announced.clone(),
+        );
+        registry.register(
+            "live_unconfirmed",
+            "Events that streams were told early and that the log does not have",
+            self.live_unconfirmed.clone(),
+        );
+        let heard = |outcome: Announced| {
+            drop(self.live_announced.get_or_create(&outcome.labels()));
+        };
+        Announced::ALL.into_iter().for_each(heard);
     }
 
     fn register_state(&mut self) {
@@ -577,9 +720,20 @@ impl Metrics {
         self.live_delivered.get_or_create(&by.labels()).inc();
     }
 
+    /// Counts a stream that was opened.
+    pub fn live_opened(&self, transport: Transport) {
+        self.live_streams.get_or_create(&transport.labels()).inc();
+    }
+
+    /// Counts something that was announced.
+    pub fn live_announced(&self, outcome: Announced) {
+        self.live_announced.get_or_create(&outcome.labels()).inc();
+    }
+
     /// Counts a stream that ended.
-    pub fn live_ended(&self, why: Ended) {
-        self.live_ended.get_or_create(&why.labels()).inc();
+    pub fn live_closed(&self, transport: Transport, why: Ended) {
+        self.live_streams.get_or_create(&transport.labels()).dec();
+        self.live_ended.get_or_create(&why.labels(transport)).inc();
     }
 
     /// All metrics in the OpenMetrics text format.

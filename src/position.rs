@@ -10,10 +10,15 @@ use crate::cursor::Cursor;
 
 /// The text of a position before everything.
 const BEGINNING: &str = "beginning";
+/// What stands in the place of an offset when nothing was there to be seen.
+const NONE: &str = "none";
+/// The offset before the first one.
+const BEFORE_ALL: i64 = -1;
 
 /// At most one cursor for each partition, joined by commas as in `0-12,3-42`: everything up to and
 /// including these has been seen. Of a partition that is not named nothing has; `beginning` names
-/// none.
+/// none. Nor has anything of `1-none`, but there the log began with the first offset: what is gone
+/// since then is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Position(BTreeMap<i32, i64>);
 
@@ -23,7 +28,7 @@ impl Position {
         Position::default()
     }
 
-    /// The offset in this partition, if it is named.
+    /// The offset in this partition, if it is named; -1 for none.
     pub fn offset(&self, partition: i32) -> Option<i64> {
         self.0.get(&partition).copied()
     }
@@ -33,9 +38,19 @@ impl Position {
         self.0.insert(cursor.partition(), cursor.offset());
     }
 
-    /// The cursors, one for each partition that is named, in the order of partitions.
+    /// Everything in a partition before this offset has been seen.
+    pub fn set_next(&mut self, partition: i32, next: i64) {
+        self.0.insert(partition, next.saturating_sub(1).max(BEFORE_ALL));
+    }
+
+    /// The cursors, in the order of partitions.
     pub fn cursors(&self) -> impl Iterator<Item = Cursor> + '_ {
         self.0.iter().filter_map(|(&partition, &offset)| Cursor::new(partition, offset))
+    }
+
+    /// Of each partition that is named, the first offset that has not been seen.
+    pub fn nexts(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
+        self.0.iter().map(|(&partition, &offset)| (partition, offset.saturating_add(1)))
     }
 
     /// How many partitions are named.
@@ -58,14 +73,26 @@ impl FromIterator<Cursor> for Position {
     }
 }
 
+impl FromIterator<(i32, i64)> for Position {
+    /// Of partitions of which everything before an offset has been seen.
+    fn from_iter<I: IntoIterator<Item = (i32, i64)>>(nexts: I) -> Self {
+        let mut position = Position::beginning();
+        nexts.into_iter().for_each(|(partition, next)| position.set_next(partition, next));
+        position
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {
             return f.write_str(BEGINNING);
         }
-        for (index, cursor) in self.cursors().enumerate() {
+        for (index, (partition, offset)) in self.0.iter().enumerate() {
             let comma = if index > 0 { "," } else { "" };
-            write!(f, "{comma}{cursor}")?;
+            match *offset {
+                BEFORE_ALL => write!(f, "{comma}{partition}-{NONE}")?,
+                offset => write!(f, "{comma}{partition}-{offset}")?,
+            }
         }
         Ok(())
     }
@@ -94,14 +121,24 @@ impl FromStr for Position {
             return Ok(Position::beginning());
         }
         let mut offsets = BTreeMap::new();
-        for cursor in text.split(',') {
-            let cursor: Cursor = cursor.parse().map_err(|_| ParsePositionError)?;
-            if offsets.insert(cursor.partition(), cursor.offset()).is_some() {
+        for part in text.split(',') {
+            let (partition, offset) = part_of(part).ok_or(ParsePositionError)?;
+            if offsets.insert(partition, offset).is_some() {
                 return Err(ParsePositionError);
             }
         }
         Ok(Position(offsets))
     }
+}
+
+fn part_of(text: &str) -> Option<(i32, i64)> {
+    if let Some((partition, NONE)) = text.rsplit_once('-') {
+        // A partition is spelt as in its first cursor.
+        let first: Cursor = format!("{partition}-0").parse().ok()?;
+        return Some((first.partition(), BEFORE_ALL));
+    }
+    let cursor: Cursor = text.parse().ok()?;
+    Some((cursor.partition(), cursor.offset()))
 }
 
 #[cfg(test)]
@@ -126,15 +163,45 @@ mod tests {
     }
 
     #[test]
+    fn a_partition_of_which_there_was_nothing_is_named_so() {
+        let mut position: Position = "3-42".parse().unwrap();
+        position.set_next(1, 0);
+        position.set_next(2, 8);
+        assert_eq!(position.to_string(), "1-none,2-7,3-42");
+        assert_eq!("2-7,1-none,3-42".parse(), Ok(position.clone()));
+        assert_eq!((position.offset(1), position.len()), (Some(-1), 3));
+        assert_eq!(position.cursors().map(Cursor::partition).collect::<Vec<_>>(), [2, 3]);
+    }
+
+    #[test]
     fn anything_else_is_none() {
-        for text in ["", ",", "0-1,", ",0-1", "0-1,0-2", "0-1, 1-2", "0-1;1-2", "Beginning", "0"] {
+        for text in [
+            "",
+            ",",
+            "0-1,",
+            ",0-1",
+            "0-1,0-2",
+            "0-1, 1-2",
+            "0-1;1-2",
+            "Beginning",
+            "0",
+            "0-",
+            "none",
+            "-none",
+            "0-1-none",
+            "00-none",
+            "0-1none",
+            "0--1",
+            "0-none,0-1",
+            "0-None",
+        ] {
             assert_eq!(text.parse::<Position>(), Err(ParsePositionError), "{text:?}");
         }
     }
 
     proptest! {
         #[test]
-        fn comes_back_from_its_text(offsets in btree_map(0..=i32::MAX, 0..=i64::MAX, 0..20)) {
+        fn comes_back_from_its_text(offsets in btree_map(0..=i32::MAX, -1..=i64::MAX, 0..20)) {
             let position = Position(offsets);
             prop_assert_eq!(position.to_string().parse(), Ok(position));
         }

@@ -35,7 +35,6 @@ use crate::position::Position;
 use crate::settings::{self, Settings};
 use recent::Recent;
 use replay::Replay;
-use room::Room;
 use scan::Scanner;
 use shared::Shared;
 
@@ -73,26 +72,14 @@ impl Reader {
     pub async fn event(&self, cursor: Cursor) -> Result<Found, ReadError> {
         match self.shared.in_memory(cursor) {
             Some(found) => Ok(found),
-            None => self.shared.ask_kafka(&[cursor]).await.remove(0),
+            None => self.shared.event_from_kafka(cursor).await,
         }
     }
 
-    /// What is at each of the cursors, in their order, in as few reads as possible. Those that no
-    /// answer has room for ([`settings::Reader::page_bytes`]) have [`ReadError::AnswerFull`].
+    /// What is at each of the cursors, in their order, in as few reads as possible. Those that the
+    /// answer has no room for ([`settings::Reader::page_bytes`]) have [`ReadError::AnswerFull`].
     pub async fn events(&self, cursors: &[Cursor]) -> Vec<Result<Found, ReadError>> {
-        let mut answers = Vec::with_capacity(cursors.len());
-        let mut room = Room::new(self.shared.settings.page_bytes);
-        while answers.len() < cursors.len() {
-            let rest = &cursors[answers.len()..];
-            let wave = &rest[..rest.len().min(room.wave())];
-            if wave.is_empty() {
-                answers.extend(rest.iter().map(|_| Err(ReadError::AnswerFull)));
-                break;
-            }
-            let found = self.shared.events(wave).await;
-            answers.extend(found.into_iter().map(|answer| room.fit(answer)));
-        }
-        answers
+        self.shared.events(cursors).await
     }
 
     /// The newest events of a source before a position, newest first.
@@ -134,8 +121,10 @@ impl Reader {
     ) -> Result<Page, ReadError> {
         let partitions = self.shared.partitions_of(source)?;
         let (source, start) = (source.clone(), start.clone());
+        let memory = Arc::clone(&self.shared.memory);
         let page = move |scanner: &mut Scanner<'_>, settings: &settings::Reader| {
-            let replay = Replay::begin(scanner, &source, &partitions, &start)?;
+            let mut replay = Replay::begin(scanner, &source, &partitions, &start)?;
+            replay.look_into(&memory);
             replay.page(scanner, limit, settings.page_bytes)
         };
         self.shared.scan(page).await

@@ -11,8 +11,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::event::Limits;
-use crate::http::{self, App, Edge, Health, Phase, Room, Server};
-use crate::live::Hub;
+use crate::http::{self, App, Edge, Health, Origins, Phase, Room, Server};
+use crate::live::{self, Announcements, Hub};
 use crate::metrics::Metrics;
 use crate::notifier::{Announced, Broadcaster, Notifier};
 use crate::publisher::{Admission, DualPublisher};
@@ -52,7 +52,7 @@ pub async fn run(
 ) -> Result<(), String> {
     let service = Service::start(&settings, announce)?;
     let (stop, stopped) = watch::channel(Phase::Serving);
-    let api = http::api(Arc::clone(&service.app), &settings.http.cors_origins);
+    let api = http::api(Arc::clone(&service.app), &settings.http);
     let admin = http::admin(Arc::clone(&service.app));
     listeners.tell();
     let api = (api, &http::API_ROUTES[..]);
@@ -94,12 +94,12 @@ struct Service {
 impl Service {
     fn start(settings: &Settings, announce: Announce) -> Result<Self, String> {
         let metrics = Arc::new(Metrics::new());
+        let live = start_live(settings, &announce, &metrics)?;
         let notifier = Arc::new(start_notifier(settings, announce, &metrics)?);
         let publisher = DualPublisher::start(settings, Arc::clone(&notifier), &metrics)?;
         let topic = settings.kafka.topic.clone();
         let cluster = publisher.cluster().clone();
         let heads = Arc::clone(publisher.heads());
-        let live = Hub::new(&settings.live, &metrics);
         let followers = live.clone();
         let reader = Reader::start(
             settings,
@@ -112,6 +112,7 @@ impl Service {
             publisher,
             reader,
             live,
+            origins: Origins::new(&settings.http.cors_origins),
             admission: Admission::new(&settings.publisher, &metrics),
             answers: Room::new(settings.publisher.max_in_flight_bytes / 2, &metrics),
             max_fetch: settings.reader.max_fetch,
@@ -206,6 +207,27 @@ impl End {
             "stopped"
         );
     }
+}
+
+/// Where nobody can follow, and where nothing is announced that could be heard, nobody listens.
+fn start_live(
+    settings: &Settings,
+    announce: &Announce,
+    metrics: &Arc<Metrics>,
+) -> Result<Hub, String> {
+    let may_hear = settings.live.early && settings.live.streams > 0;
+    let channels = if may_hear { &settings.notify.channels[..] } else { &[] };
+    let names = live::Names::new(channels);
+    let is_deaf = names.is_empty();
+    let hub = Hub::new(&settings.live, names, metrics);
+    if !is_deaf {
+        let announcements = match announce {
+            Announce::Redis => Announcements::Redis(redis::Subscriber::new(&settings.redis)?),
+            Announce::Local(subscribers) => Announcements::Local(subscribers.subscribe()),
+        };
+        live::listen(&hub, announcements)?;
+    }
+    Ok(hub)
 }
 
 fn start_notifier(

@@ -74,6 +74,8 @@ pub struct Http {
     pub max_body: usize,
     /// Origins allowed to call from a browser: exact ones, or the single `*`.
     pub cors_origins: Vec<String>,
+    /// Whether there is a console at `/`.
+    pub console: bool,
 }
 
 /// `[admin]`: the listener of `/metrics`, `/livez` and `/readyz`.
@@ -152,7 +154,11 @@ pub struct Reader {
 pub struct Live {
     /// Streams at a time; may be none.
     pub streams: usize,
-    /// Most sources of one stream.
+    /// Most subscriptions on one WebSocket.
+    pub subscriptions: usize,
+    /// Whether they hear what is announced.
+    pub early: bool,
+    /// Most sources of one stream, over all its subscriptions.
     pub sources: usize,
     /// Events that may wait for one client.
     pub queue: usize,

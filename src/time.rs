@@ -22,7 +22,8 @@ fn at(millis: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(millis.clamp(0, LAST).unsigned_abs())
 }
 
-/// Reads a time with whatever offset from UTC, as milliseconds since 1970.
+/// Reads a time with whatever offset from UTC, as milliseconds since 1970. One that its offset puts
+/// before 1970 is 1970: nothing is older, and Kafka means something else by what is negative.
 pub fn parse(text: &str) -> Option<i64> {
     let (local, offset) = split_offset(text)?;
     // humantime takes some of what may stand at the end twice.
@@ -32,7 +33,7 @@ pub fn parse(text: &str) -> Option<i64> {
     }
     let local = parse_rfc3339(&format!("{local}Z")).ok()?;
     let millis = local.duration_since(UNIX_EPOCH).ok()?.as_millis();
-    i64::try_from(millis).ok()?.checked_sub(offset * 60_000)
+    Some(i64::try_from(millis).ok()?.checked_sub(offset * 60_000)?.max(0))
 }
 
 /// A time's part without its offset, and the offset in minutes.
@@ -72,6 +73,7 @@ mod tests {
             assert_eq!(parse(same), noon, "{same}");
         }
         assert_eq!(parse("2026-11-01T12:00:00.123456Z"), noon.map(|noon| noon + 123));
+        assert_eq!(parse("1970-01-01T00:30:00+01:00"), Some(0));
     }
 
     #[test]

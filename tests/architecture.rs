@@ -17,11 +17,25 @@ const LAYERS: [&[&str]; 8] = [
     &["kafka", "redis"],
 ];
 /// What everything may use, and what uses nothing above: settings may use the channel's template.
-const FOUNDATION: [&str; 9] =
-    ["event", "cursor", "position", "json", "time", "settings", "metrics", "telemetry", "channel"];
+const FOUNDATION: [&str; 10] = [
+    "event",
+    "cursor",
+    "position",
+    "json",
+    "kept",
+    "time",
+    "settings",
+    "metrics",
+    "telemetry",
+    "channel",
+];
 /// Crates that one module alone may import.
-const RESERVED: [(&str, &str); 3] =
-    [("rdkafka", "kafka"), ("deadpool_redis", "redis"), ("axum", "http")];
+const RESERVED: [(&str, &str); 4] = [
+    ("rdkafka", "kafka"),
+    ("deadpool_redis", "redis"),
+    ("axum", "http"),
+    ("tokio_tungstenite", "http"),
+];
 /// Where the service puts listeners and routers together, it names axum's router.
 const EXCEPTIONS: [(&str, &str); 1] = [("axum", "service")];
 

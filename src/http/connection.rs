@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::BoxError;
 use axum::http::header::CONNECTION;
-use axum::http::{HeaderValue, Request, Version};
+use axum::http::{HeaderValue, Request, StatusCode, Version};
 use axum::response::Response;
 use futures_util::future::{AbortHandle, Abortable, Aborted};
 use hyper::body::Incoming;
@@ -23,6 +23,7 @@ use super::Edge;
 use super::phase::{Phase, Stop, stopped};
 use super::quiet::Quiet;
 use super::unread::Unread;
+use super::upgrade::Handover;
 use crate::metrics::Metrics;
 
 /// The most bytes that a connection buffers of what it reads.
@@ -49,9 +50,11 @@ pub(super) struct Connection {
     pub(super) open: Open,
 }
 
-/// A connection's place among those that are open, given back however it ends.
+/// A connection's place among those that are open, given back however it ends. Until then the end
+/// of the service waits.
 pub(super) struct Open {
     _slot: OwnedSemaphorePermit,
+    _watcher: Watcher,
     metrics: Arc<Metrics>,
 }
 
@@ -65,17 +68,20 @@ impl Connection {
         // Over HTTP/1 hyper has a timer for this, and it costs nothing.
         let quiet = (!is_http1).then(Quiet::new);
         let (cut, is_cut) = AbortHandle::new_pair();
+        let open = Arc::new(self.open);
         let requests = Requests {
             edge: self.edge,
             unread: Unread::new(self.write_timeout, cut, stop.clone()),
             quiet: quiet.clone(),
+            open: Arc::clone(&open),
             stop,
         };
         let mut stream = Box::pin(TimeoutStream::new(self.stream));
         stream.as_mut().set_write_timeout_pinned(Some(self.write_timeout));
         let service = service_fn(move |request| requests.clone().answer(request));
         let builder = builder(self.idle_timeout);
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let stream = TokioIo::new(stream);
+        let connection = builder.serve_connection_with_upgrades(stream, service).into_owned();
         let connection = Abortable::new(watcher.watch(connection), is_cut);
         match quiet {
             None => tell(connection.await),
@@ -84,7 +90,7 @@ impl Connection {
                 () = quiet.lasts(self.idle_timeout) => tracing::debug!("connection closed: idle"),
             },
         }
-        drop(self.open);
+        drop(open);
     }
 
     /// Waits for its first bytes, with which hyper's timers start. None: none come.
@@ -110,15 +116,19 @@ struct Requests {
     edge: Edge,
     unread: Unread,
     quiet: Option<Quiet>,
+    open: Arc<Open>,
     stop: Stop,
 }
 
 impl Requests {
-    async fn answer(self, request: Request<Incoming>) -> Result<Response, Infallible> {
+    async fn answer(self, mut request: Request<Incoming>) -> Result<Response, Infallible> {
         let version = request.version();
+        Handover::offer(&mut request, (&self.open, &self.unread), self.quiet.as_ref());
         let under_way = self.quiet.as_ref().map(Quiet::request);
         let mut response = self.edge.handle(request).await?;
-        if version != Version::HTTP_2 && *self.stop.borrow() != Phase::Serving {
+        let goes_on =
+            version == Version::HTTP_2 || response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if !goes_on && *self.stop.borrow() != Phase::Serving {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(self.unread.watch(version, response, under_way))
@@ -150,14 +160,20 @@ fn builder(idle_timeout: Duration) -> auto::Builder<TokioExecutor> {
         .keep_alive_timeout(HTTP2_PING)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_concurrent_streams(MAX_STREAMS);
+        .max_concurrent_streams(MAX_STREAMS)
+        // WebSockets, as RFC 8441 has them.
+        .enable_connect_protocol();
     builder
 }
 
 impl Open {
-    pub(super) fn count(slot: OwnedSemaphorePermit, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn count(
+        slot: OwnedSemaphorePermit,
+        watcher: Watcher,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         metrics.connections.inc();
-        Open { _slot: slot, metrics }
+        Open { _slot: slot, _watcher: watcher, metrics }
     }
 }
 

@@ -14,43 +14,27 @@ mod problems;
 mod reference;
 mod schema;
 
-use std::future::ready;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::LazyLock;
-
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS,
-};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::body::Bytes;
 
 use description::Description;
 
-use super::etag;
+use super::document::{Document, Lazy, serve};
 
 /// The OpenAPI description, as it is served.
 pub const OPENAPI: &str = include_str!("../../openapi.yaml");
 
 /// Nothing but the service's own style and script.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; script-src 'self'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-);
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// What is served is the same for the whole life of the process, and made when it is first asked
-/// for: in 12 ms, which a start should not take.
-type Lazy = LazyLock<Document>;
-
-static DESCRIPTION: Lazy = Lazy::new(|| Document::new("application/yaml", OPENAPI));
-static REFERENCE: Lazy = Lazy::new(|| Document::page(reference::page));
-static PROBLEMS: Lazy = Lazy::new(|| Document::page(problems::page));
+static DESCRIPTION: Lazy = Lazy::new(|| document("application/yaml", OPENAPI));
+static REFERENCE: Lazy = Lazy::new(|| page(reference::page));
+static PROBLEMS: Lazy = Lazy::new(|| page(problems::page));
 static STYLE: Lazy =
-    Lazy::new(|| Document::new("text/css; charset=utf-8", include_str!("docs/style.css")));
+    Lazy::new(|| document("text/css; charset=utf-8", include_str!("docs/style.css")));
 static SCRIPT: Lazy =
-    Lazy::new(|| Document::new("text/javascript; charset=utf-8", include_str!("docs/copy.js")));
+    Lazy::new(|| document("text/javascript; charset=utf-8", include_str!("docs/copy.js")));
 
 /// The description at `/openapi.yaml`, its pages at `/docs` and `/docs/problems`, and what these
 /// pages load from below `/docs/`.
@@ -63,57 +47,20 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .route("/docs/copy.js", serve(&SCRIPT))
 }
 
-fn serve<S: Clone + Send + Sync + 'static>(document: &'static Lazy) -> MethodRouter<S> {
-    get(move |headers: HeaderMap| ready(document.answer(&headers)))
+fn document(media_type: &'static str, body: impl Into<Bytes>) -> Document {
+    Document::new(media_type, POLICY, body)
 }
 
-/// Something that never changes while the service runs.
-struct Document {
-    media_type: HeaderValue,
-    body: Bytes,
-    etag: String,
-}
-
-impl Document {
-    fn new(media_type: &'static str, body: impl Into<Bytes>) -> Self {
-        let body = body.into();
-        let etag = fingerprint(&body);
-        Document { media_type: HeaderValue::from_static(media_type), body, etag }
-    }
-
-    fn page(render: impl Fn(&Description) -> String) -> Self {
-        Document::new("text/html; charset=utf-8", render(&Description::embedded()))
-    }
-
-    /// The document, or `304` when the client has it already.
-    fn answer(&self, request: &HeaderMap) -> Response {
-        let (status, body) = if etag::has(request, &self.etag) {
-            (StatusCode::NOT_MODIFIED, Body::empty())
-        } else {
-            (StatusCode::OK, Body::from(self.body.clone()))
-        };
-        let mut response = (status, [(ETAG, self.etag.as_str())], body).into_response();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, self.media_type.clone());
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        headers.insert(CONTENT_SECURITY_POLICY, POLICY);
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        response
-    }
-}
-
-/// The same for the same bytes in every instance of one build, so that a load balancer in front
-/// of several does not spoil it.
-fn fingerprint(body: &[u8]) -> String {
-    let mut hasher = DefaultHasher::new();
-    body.hash(&mut hasher);
-    format!("\"{:016x}\"", hasher.finish())
+fn page(render: impl Fn(&Description) -> String) -> Document {
+    document("text/html; charset=utf-8", render(&Description::embedded()))
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::http::Request;
-    use axum::http::header::IF_NONE_MATCH;
+    use axum::body::Body;
+    use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+    use axum::http::{Request, StatusCode};
+    use axum::response::Response;
     use http_body_util::BodyExt;
     use tower::ServiceExt;
 

@@ -155,6 +155,7 @@ fn method(method: &Method) -> &'static str {
         Method::HEAD => "HEAD",
         Method::POST => "POST",
         Method::OPTIONS => "OPTIONS",
+        Method::CONNECT => "CONNECT",
         _ => "other",
     }
 }

@@ -3,8 +3,9 @@
 //! that never have one say so. Clients go on elsewhere.
 
 use std::future::pending;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,19 +13,30 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::response::Response;
 use futures_util::future::AbortHandle;
 use hyper::body::{Frame, SizeHint};
-use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::sync::{oneshot, watch};
+use tokio::time::sleep;
 
 use super::phase::{Phase, Stop};
 use super::quiet::UnderWay;
-use super::unread::keeping;
+use crate::kept::keeping;
 
 /// How long a client has for the last piece of an answer that was ended.
 const LAST: Duration = Duration::from_secs(1);
 
-/// How often the connection asked for a piece and got one: odd while it is the client's turn to
-/// take one, even while it is ours to read it.
-type Turns = watch::Sender<u64>;
+/// How many times in its limit a piece is looked at: one that is not taken is noticed so much late
+/// at the most. Looking now and then costs nothing; to be told of each piece would cost as much as
+/// the piece.
+const LOOKS: u32 = 4;
+
+/// What lives as long as an answer, and the last piece of it that is not taken.
+struct Kept {
+    /// How often the connection asked for a piece and got one: odd while it is the client's turn to
+    /// take one, even while it is ours to read it.
+    turns: AtomicU64,
+    _under_way: Option<UnderWay>,
+    /// Ends the watch when it is dropped.
+    _alive: oneshot::Sender<()>,
+}
 
 /// Watches an answer, and cuts its connection when a piece is not taken in time.
 pub(super) fn watch(
@@ -33,31 +45,43 @@ pub(super) fn watch(
     response: Response,
     under_way: Option<UnderWay>,
 ) -> Response {
-    let (turns, seen) = watch::channel(0);
-    let end = ending.clone();
+    let (alive, gone) = oneshot::channel();
+    let kept = Kept { turns: AtomicU64::new(0), _under_way: under_way, _alive: alive };
+    let kept = Arc::new(kept);
+    let (seen, end) = (Arc::downgrade(&kept), ending.clone());
     tokio::spawn(async move {
-        if stalls(seen, limit, end).await {
+        if is_left(&seen, gone, limit, end).await {
             connection.abort();
         }
     });
-    let kept = Arc::new((turns, under_way));
     response.map(|body| Body::new(Flow { body, ending, kept }))
 }
 
 /// Waits until the client leaves a piece for longer than this, or the answer is gone.
-async fn stalls(mut turns: watch::Receiver<u64>, limit: Duration, mut ending: Ending) -> bool {
+async fn is_left(
+    kept: &Weak<Kept>,
+    mut gone: oneshot::Receiver<()>,
+    limit: Duration,
+    mut ending: Ending,
+) -> bool {
+    let (mut last, mut looks) = (0, 0);
+    let late = ending.is_late();
+    let mut late = pin!(late);
     loop {
-        let Ok(given) = turns.wait_for(|turn| turn % 2 == 1).await.map(|turn| *turn) else {
+        tokio::select! {
+            _ = &mut gone => return false,
+            () = &mut late => return true,
+            () = sleep(limit / LOOKS) => {}
+        }
+        let Some(turn) = kept.upgrade().map(|kept| kept.turns.load(Ordering::Relaxed)) else {
             return false;
         };
-        let taken = timeout(limit, turns.wait_for(|turn| *turn != given));
-        tokio::select! {
-            taken = taken => match taken {
-                Ok(Ok(_)) => {}
-                Ok(Err(_)) => return false,
-                Err(_) => return true,
-            },
-            () = ending.is_late() => return true,
+        let is_same = turn == last && turn % 2 == 1;
+        looks = if is_same { looks + 1 } else { 0 };
+        last = turn;
+        // The first look was at some moment after the piece was given.
+        if looks == LOOKS {
+            return true;
         }
     }
 }
@@ -89,8 +113,7 @@ impl Ending {
 struct Flow {
     body: Body,
     ending: Ending,
-    /// For as long as the last piece is not taken, too.
-    kept: Arc<(Turns, Option<UnderWay>)>,
+    kept: Arc<Kept>,
 }
 
 impl HttpBody for Flow {
@@ -106,15 +129,11 @@ impl HttpBody for Flow {
         }
         let kept = Arc::clone(&self.kept);
         // The connection asks when it has room: what it got before has been taken.
-        kept.0.send_if_modified(|turn| {
-            let is_clients = *turn % 2 == 1;
-            *turn += u64::from(is_clients);
-            is_clients
-        });
+        kept.turns.fetch_add(kept.turns.load(Ordering::Relaxed) % 2, Ordering::Relaxed);
         let frame = Pin::new(&mut self.body).poll_frame(context);
         // At the end it is the client's turn to take the last one.
         if frame.is_ready() {
-            kept.0.send_modify(|turn| *turn += 1);
+            kept.turns.fetch_add(1, Ordering::Relaxed);
         }
         frame.map_ok(|frame| frame.map_data(|bytes| keeping(bytes, kept)))
     }

@@ -1,7 +1,9 @@
-//! `GET /events/stream`: Server-Sent Events.
+//! `GET /events/stream`: Server-Sent Events; and `GET /events/ws`: the same over WebSockets.
 
+mod asked;
 mod frames;
 mod query;
+mod ws;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +21,10 @@ use super::App;
 use super::problem::{Kind, Problem};
 use super::reading::{self, Format};
 use super::unread::Flowing;
-use crate::live::{Form, Refusal, Subscription};
-use query::Query;
+use crate::live::{Client, End, Form, Item, Refusal, Subscription};
+use crate::metrics::{Ended, Transport};
+pub use ws::Origins;
+pub(super) use ws::socket;
 
 /// When a client should come back that found no place, in seconds.
 const RETRY: u32 = 5;
@@ -32,24 +36,29 @@ pub(super) async fn stream(State(app): State<Arc<App>>, uri: Uri, headers: Heade
 
 async fn begin(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Response, Problem> {
     let settings = app.live.settings();
-    let query = Query::read(uri.query(), headers, settings)?;
+    let asked = query::read(uri.query(), headers, settings)?;
     if reading::choose(headers, &[Format::Stream]).is_none() {
         let detail = "A stream is text/event-stream: accept that.";
         return Err(Problem::new(Kind::NotAcceptable, detail));
     }
-    let retry = settings.retry;
-    let subscription = app.live.subscribe(&app.reader, query.request).await.map_err(refused)?;
-    let mut response = answer(subscription, query.form, retry);
+    let (form, retry) = (asked.form, settings.retry);
+    let client = app.live.admit(Transport::Sse).map_err(refused)?;
+    let subscription = client.seat().subscribe(&app.reader, asked).await;
+    let followed = (client, subscription.map_err(refused)?);
+    let mut response = answer(followed, form, retry);
     let flowing = Flowing { closed: Some(app.live.closed()) };
     response.extensions_mut().insert(flowing);
     Ok(response)
 }
 
-fn answer(subscription: Subscription, form: Form, retry: Duration) -> Response {
-    let frames = stream::unfold(subscription, move |mut subscription| async move {
+fn answer(followed: (Client, Subscription), form: Form, retry: Duration) -> Response {
+    let frames = stream::unfold(followed, move |(mut client, mut subscription)| async move {
         let item = subscription.next().await?;
+        if let Item::End(end) = item {
+            client.ends(ended(end));
+        }
         let frame: Result<Bytes, std::convert::Infallible> = Ok(frames::of(item, form, retry));
-        Some((frame, subscription))
+        Some((frame, (client, subscription)))
     });
     let mut response = Response::new(Body::from_stream(frames));
     let headers = response.headers_mut();
@@ -59,6 +68,13 @@ fn answer(subscription: Subscription, form: Form, retry: Duration) -> Response {
     // nginx and those who follow its ways collect an answer before they hand it on, unless told.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
+}
+
+fn ended(end: End) -> Ended {
+    match end {
+        End::Slow => Ended::Slow,
+        End::Closing => Ended::ShuttingDown,
+    }
 }
 
 fn refused(refusal: Refusal) -> Problem {

@@ -45,6 +45,10 @@ pub enum Kind {
     Removed,
     /// The path does not take the method.
     MethodNotAllowed,
+    /// A page of this origin may not use it.
+    OriginNotAllowed,
+    /// The route is for WebSockets.
+    UpgradeRequired,
     /// Certainly not stored.
     NotStored,
     /// Perhaps stored.
@@ -60,7 +64,7 @@ pub enum Kind {
 }
 
 /// Every kind of problem.
-pub const KINDS: [Kind; 20] = [
+pub const KINDS: [Kind; 22] = [
     Kind::MalformedJson,
     Kind::InvalidEvent,
     Kind::TooLarge,
@@ -75,6 +79,8 @@ pub const KINDS: [Kind; 20] = [
     Kind::NoEvent,
     Kind::Removed,
     Kind::MethodNotAllowed,
+    Kind::OriginNotAllowed,
+    Kind::UpgradeRequired,
     Kind::NotStored,
     Kind::UnknownOutcome,
     Kind::ReadUnavailable,
@@ -116,6 +122,12 @@ impl Kind {
             Kind::Removed => (StatusCode::GONE, "removed", "Removed"),
             Kind::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed")
+            }
+            Kind::OriginNotAllowed => {
+                (StatusCode::FORBIDDEN, "origin-not-allowed", "Origin not allowed")
+            }
+            Kind::UpgradeRequired => {
+                (StatusCode::UPGRADE_REQUIRED, "upgrade-required", "Upgrade required")
             }
             Kind::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "not-stored", "Not stored"),
             Kind::UnknownOutcome => {
@@ -190,6 +202,7 @@ struct Body<'a> {
     title: &'static str,
     status: u16,
     detail: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     request_id: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Error<'a>>,
@@ -310,11 +323,16 @@ impl Problem {
         if let Some(allow) = self.more.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
         }
-        let body = serde_json::to_vec(&self.body(request_id)).unwrap_or_default();
+        let body = self.json(request_id);
         *response.body_mut() = match &self.more.admission {
             Some(admission) => unread::in_flight(admission, body).into(),
             None => body.into(),
         };
+    }
+
+    /// The body; where it answers no request of its own, without an id.
+    pub(super) fn json(&self, request_id: &str) -> Vec<u8> {
+        serde_json::to_vec(&self.body(request_id)).unwrap_or_default()
     }
 
     fn body<'a>(&'a self, request_id: &'a str) -> Body<'a> {

@@ -25,14 +25,17 @@ const WRITE: &str = "POST, OPTIONS";
 const BOTH: &str = "GET, HEAD, POST, OPTIONS";
 
 /// The routes of the API's listener.
-pub const API: [Route; 12] = [
+pub const API: [Route; 15] = [
     Route { path: "/events", allow: BOTH },
     Route { path: "/events/batch", allow: WRITE },
     Route { path: "/events/fetch", allow: WRITE },
     Route { path: "/events/stream", allow: READ },
+    Route { path: "/events/ws", allow: READ },
     Route { path: "/events/{cursor}", allow: READ },
     Route { path: "/livez", allow: READ },
     Route { path: "/readyz", allow: READ },
+    Route { path: "/", allow: READ },
+    Route { path: "/console/{part}", allow: READ },
     Route { path: "/openapi.yaml", allow: READ },
     Route { path: "/docs", allow: READ },
     Route { path: "/docs/problems", allow: READ },

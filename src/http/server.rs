@@ -43,7 +43,8 @@ impl Server {
         let slots = Arc::new(Semaphore::new(self.max_connections));
         let serve = |accepted: Option<(TcpStream, OwnedSemaphorePermit)>| {
             let Some((stream, slot)) = accepted else { return };
-            let connection = self.connection(stream, slot);
+            let open = Open::count(slot, graceful.watcher(), Arc::clone(&self.metrics));
+            let connection = self.connection(stream, open);
             tokio::spawn(connection.serve(graceful.watcher(), stop.clone()));
         };
         let mut told = stop.clone();
@@ -85,14 +86,14 @@ impl Server {
         let _ = timeout(farewell, slots.acquire_many(all)).await;
     }
 
-    fn connection(&self, stream: TcpStream, slot: OwnedSemaphorePermit) -> Connection {
+    fn connection(&self, stream: TcpStream, open: Open) -> Connection {
         Connection {
             stream,
             edge: self.edge.clone(),
             idle_timeout: self.idle_timeout,
             write_timeout: self.write_timeout,
             farewell: self.farewell,
-            open: Open::count(slot, Arc::clone(&self.metrics)),
+            open,
         }
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::flow::{self, Ending};
 use super::phase::Stop;
 use super::quiet::UnderWay;
+use crate::kept::keeping;
 use crate::publisher::{Admission, Permit};
 
 /// How many times `http.write_timeout` the client has for the whole of an answer: a client that
@@ -33,32 +34,11 @@ pub(super) struct Flowing {
     pub(super) closed: Option<watch::Receiver<bool>>,
 }
 
-/// Bytes that keep something alive for as long as they are.
-struct Kept<B, K> {
-    bytes: B,
-    _kept: K,
-}
-
-impl<B: AsRef<[u8]>, K> AsRef<[u8]> for Kept<B, K> {
-    fn as_ref(&self) -> &[u8] {
-        self.bytes.as_ref()
-    }
-}
-
 /// The bytes of an answer, in flight until the client has taken them.
 pub(super) fn in_flight(admission: &Admission, bytes: Vec<u8>) -> Bytes {
     let mut permit: Permit = admission.permit();
     permit.charge(bytes.len());
     keeping(bytes, permit)
-}
-
-/// Bytes that keep something alive until the client has taken them.
-pub(super) fn keeping<B, K>(bytes: B, kept: K) -> Bytes
-where
-    B: AsRef<[u8]> + Send + 'static,
-    K: Send + 'static,
-{
-    Bytes::from_owner(Kept { bytes, _kept: kept })
 }
 
 /// Cuts a connection whose client does not take an answer whole.
@@ -72,6 +52,16 @@ pub(super) struct Unread {
 impl Unread {
     pub(super) fn new(write_timeout: Duration, connection: AbortHandle, stop: Stop) -> Self {
         Unread { limit: write_timeout * WHOLE, connection, stop }
+    }
+
+    /// How long the client has for an answer, or for a piece of one that goes on.
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Cuts the connection.
+    pub(super) fn cut(&self) {
+        self.connection.abort();
     }
 
     /// Watches an answer. Over HTTP/2 it is each of them: a stream whose client opens no window
@@ -118,9 +108,8 @@ impl HttpBody for Watched {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let kept = Arc::clone(&self.kept);
-        let keep = |bytes| Bytes::from_owner(Kept { bytes, _kept: kept });
         let frame = Pin::new(&mut self.body).poll_frame(context);
-        frame.map_ok(|frame| frame.map_data(keep))
+        frame.map_ok(|frame| frame.map_data(|bytes| keeping(bytes, kept)))
     }
 
     fn is_end_stream(&self) -> bool {

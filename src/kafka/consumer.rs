@@ -1,6 +1,7 @@
 //! A client that reads the topic, by partition and offset.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
@@ -98,6 +99,34 @@ impl LogConsumer {
         Ok(low..high)
     }
 
+    /// The same of several partitions, in two questions. Ends come before beginnings. Blocks.
+    ///
+    /// # Errors
+    /// No answer in time, of whichever.
+    pub fn all_bounds(
+        &self,
+        partitions: &[i32],
+        limit: Duration,
+    ) -> Result<Vec<(i32, Range<i64>)>, Unavailable> {
+        match partitions {
+            [] => return Ok(Vec::new()),
+            [partition] => return Ok(vec![(*partition, self.bounds(*partition, limit)?)]),
+            _ => {}
+        }
+        if partitions.iter().any(|partition| *partition >= self.heard_of.get()) {
+            self.partitions(limit)?;
+        }
+        let ends = self.offsets(Offset::End, partitions, limit)?;
+        let beginnings: BTreeMap<_, _> =
+            self.offsets(Offset::Beginning, partitions, limit)?.into_iter().collect();
+        let bounds = |(partition, end): (i32, Option<i64>)| {
+            let start = beginnings.get(&partition).copied().flatten();
+            let known = start.zip(end).map(|(start, end)| (partition, start..end));
+            known.ok_or_else(|| Unavailable(format!("nothing is said of partition {partition}")))
+        };
+        ends.into_iter().map(bounds).collect()
+    }
+
     /// The same as the last answer to a read said, without asking. None before the first one.
     pub fn last_bounds(&self, partition: i32) -> Option<Range<i64>> {
         let (mut low, mut high) = (-1, -1);
@@ -127,10 +156,36 @@ impl LogConsumer {
         partitions: &[i32],
         limit: Duration,
     ) -> Result<Vec<(i32, Option<i64>)>, Unavailable> {
+        // The number in the place of the offset is the time.
+        self.offsets(Offset::Offset(time), partitions, limit)
+    }
+
+    /// librdkafka names the leader and its epoch as it knows them, which a broker refuses that has
+    /// been started anew; then it is told the present ones.
+    fn offsets(
+        &self,
+        asked_for: Offset,
+        partitions: &[i32],
+        limit: Duration,
+    ) -> Result<Vec<(i32, Option<i64>)>, Unavailable> {
+        match self.offsets_as_known(asked_for, partitions, limit) {
+            Err(error) if names_another_leader(&error) => {
+                self.partitions(limit)?;
+                Ok(self.offsets_as_known(asked_for, partitions, limit)?)
+            }
+            offsets => Ok(offsets?),
+        }
+    }
+
+    fn offsets_as_known(
+        &self,
+        asked_for: Offset,
+        partitions: &[i32],
+        limit: Duration,
+    ) -> Result<Vec<(i32, Option<i64>)>, KafkaError> {
         let mut asked = TopicPartitionList::with_capacity(partitions.len());
         for &partition in partitions {
-            // The number in the place of the offset is the time.
-            asked.add_partition_offset(&self.name, partition, Offset::Offset(time))?;
+            asked.add_partition_offset(&self.name, partition, asked_for)?;
         }
         let answer = self.client.offsets_for_times(asked, limit)?;
         answer
@@ -170,6 +225,13 @@ impl LogConsumer {
     pub(super) fn topic(&self) -> &Topic {
         &self.topic
     }
+}
+
+fn names_another_leader(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let code = error.rdkafka_error_code();
+    let codes = [Code::FencedLeaderEpoch, Code::UnknownLeaderEpoch, Code::NotLeaderForPartition];
+    code.is_some_and(|code| codes.contains(&code))
 }
 
 /// What the client says.

@@ -17,6 +17,7 @@ use rdkafka::bindings::{
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::Message;
 
+use super::candidate::Candidate;
 use super::consumer::{LogConsumer, Unavailable};
 use super::log_record::LogRecord;
 use super::raw::RawMessage;
@@ -91,6 +92,11 @@ impl LogItem<'_> {
     /// The event in it. None where it is another program's record.
     pub fn event(&self) -> Option<StoredEvent> {
         LogRecord::of(self.0)?.event()
+    }
+
+    /// The event that it may be, its value not looked at. None where it is surely none.
+    pub fn candidate(&self) -> Option<Candidate> {
+        LogRecord::of(self.0)?.candidate()
     }
 
     /// The event in it, if it is one of this source.

@@ -2,8 +2,8 @@
 //! leaves tombstones.
 
 use rdkafka::message::{Headers, Message};
-use serde_json::value::RawValue;
 
+use super::candidate::{Candidate, is_json};
 use super::record::header;
 use super::stored::StoredEvent;
 use crate::cursor::Cursor;
@@ -64,20 +64,19 @@ impl<'m> LogRecord<'m> {
         selection.takes(self.source_type, self.source_id, self.kind)
     }
 
-    /// Whether the value is one JSON value in UTF-8. It reads all of it.
-    pub(super) fn is_json(&self) -> bool {
-        serde_json::from_slice::<&RawValue>(self.value).is_ok()
-    }
-
     /// A copy to keep, if the value is JSON: what is not has no place in an answer, and is no event.
     pub(super) fn event(&self) -> Option<StoredEvent> {
-        if self.is_json() { self.store(true) } else { None }
+        if is_json(self.value) { self.store() } else { None }
     }
 
-    /// A copy to keep; `is_json` says what [`LogRecord::is_json`] said.
-    pub(super) fn store(&self, is_json: bool) -> Option<StoredEvent> {
+    /// The same, with the value left to be looked at.
+    pub(super) fn candidate(&self) -> Option<Candidate> {
+        self.store().map(Candidate::new)
+    }
+
+    fn store(&self) -> Option<StoredEvent> {
         let texts = [self.id, self.kind, self.source_type, self.source_id, self.content_type];
-        StoredEvent::new(self.cursor, self.time, texts, self.value, is_json)
+        StoredEvent::new(self.cursor, self.time, texts, self.value)
     }
 }
 
@@ -113,11 +112,10 @@ mod tests {
         headers.push((header::ID, b"a second one"));
         let message = record(Some(b"owner/repo"), Some(b"{}"), &headers);
         let record = LogRecord::of(&message).unwrap();
-        assert!(record.is_json());
         assert!(record.is_of(&Source::new("x", "owner/repo").unwrap()));
         assert!(!record.is_of(&Source::new("y", "owner/repo").unwrap()));
 
-        let stored = record.store(true).unwrap();
+        let stored = record.event().unwrap();
         assert_eq!((stored.cursor().to_string(), stored.time()), ("3-42".to_owned(), 7));
         assert_eq!([stored.id(), stored.kind(), stored.source_type()], ["x", "x", "x"]);
         assert_eq!([stored.source_id(), stored.content_type()], ["owner/repo", "application/json"]);
@@ -139,14 +137,14 @@ mod tests {
     }
 
     #[test]
-    fn the_value_may_be_something_else_than_json() {
+    fn what_is_no_json_may_be_kept_and_is_no_event() {
         for value in [b"".as_slice(), b"{", b"{} {}", b"\"\xff\"", b"avro"] {
             let message = record(Some(b"k"), Some(value), &ours());
             let record = LogRecord::of(&message).unwrap();
-            assert!(!record.is_json(), "{value:?}");
-            let stored = record.store(false).unwrap();
-            assert_eq!(stored.content_type(), "application/octet-stream");
-            assert_eq!(stored.value(), value);
+            assert!(record.event().is_none(), "{value:?}");
+            let candidate = record.candidate().unwrap();
+            assert!(candidate.event().is_none(), "{value:?}");
+            assert_eq!(candidate.unchecked().content_type(), "application/octet-stream");
         }
     }
 }

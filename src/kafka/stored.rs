@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::cursor::Cursor;
+use crate::kept::keeping;
 
 /// One event of the log. Cheap to clone: its bytes are shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,19 +14,12 @@ pub struct StoredEvent {
     bytes: Bytes,
     /// Where each of the first five ends.
     ends: [u32; 5],
-    is_json: bool,
 }
 
 impl StoredEvent {
     /// An event at a cursor, with its record's timestamp. `texts` are its id, type, source type,
     /// source id and media type. None when they are too long to be those of an event.
-    pub(crate) fn new(
-        cursor: Cursor,
-        time: i64,
-        texts: [&str; 5],
-        value: &[u8],
-        is_json: bool,
-    ) -> Option<Self> {
+    pub(crate) fn new(cursor: Cursor, time: i64, texts: [&str; 5], value: &[u8]) -> Option<Self> {
         let len = texts.iter().map(|text| text.len()).sum::<usize>() + value.len();
         let mut bytes = Vec::with_capacity(len);
         let mut ends = [0; 5];
@@ -34,7 +28,13 @@ impl StoredEvent {
             *end = u32::try_from(bytes.len()).ok()?;
         }
         bytes.extend_from_slice(value);
-        Some(StoredEvent { cursor, time, bytes: bytes.into(), ends, is_json })
+        Some(StoredEvent { cursor, time, bytes: bytes.into(), ends })
+    }
+
+    /// The same, which keeps something alive until the last of its bytes is gone.
+    pub(crate) fn keeping(mut self, kept: impl Send + 'static) -> Self {
+        self.bytes = keeping(self.bytes, kept);
+        self
     }
 
     /// Where it lies.
@@ -75,11 +75,6 @@ impl StoredEvent {
     /// The event's bytes as they were posted.
     pub fn value(&self) -> Bytes {
         self.bytes.slice(self.ends[4] as usize..)
-    }
-
-    /// Whether the value is JSON that can stand inside other JSON.
-    pub fn is_json(&self) -> bool {
-        self.is_json
     }
 
     /// Bytes that it holds in memory, apart from its own size.

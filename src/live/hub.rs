@@ -1,16 +1,19 @@
 //! Where followers meet the tail.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
-use super::message::Message;
+use super::early::{Channels, Names};
+use super::message::{Form, Message};
+use super::news::Marks;
 use super::places::{Meaning, Places};
-use super::queue::{Bounds, Receiver, Torn, queue};
+use super::queue::{Receiver, Room, Torn, queue};
 use super::registry::Registry;
 use crate::event::Selection;
-use crate::kafka::StoredEvent;
+use crate::kafka::{Candidate, StoredEvent};
 use crate::metrics::Metrics;
 use crate::reader::Step;
 use crate::settings;
@@ -20,20 +23,27 @@ const STEPS: usize = 128;
 
 /// Hands on what the tail brings. Cheap to clone: it is one for all.
 #[derive(Clone)]
-pub struct Hub(Arc<Shared>);
+pub struct Hub(pub(super) Arc<Shared>);
 
-struct Shared {
-    state: Mutex<State>,
+pub(super) struct Shared {
+    pub(super) state: Mutex<State>,
+    pub(super) names: Names,
+    pub(super) marks: Marks,
+    /// There are channels to be subscribed to, or to be released.
+    wanted: Notify,
     clients: Arc<Semaphore>,
     is_closed: watch::Sender<bool>,
     settings: settings::Live,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 #[derive(Default)]
-struct State {
-    registry: Registry,
-    places: Places,
+pub(super) struct State {
+    pub(super) registry: Registry,
+    pub(super) places: Places,
+    channels: Channels,
+    /// Counts up whenever something that was announced may have been missed.
+    pub(super) epoch: u64,
 }
 
 /// A place among the followers, given back when dropped.
@@ -41,22 +51,28 @@ pub(super) struct Registration {
     hub: Hub,
     id: u64,
     selection: Arc<Selection>,
+    channels: Vec<String>,
     pub(super) queue: Receiver,
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
+        let now = Instant::now();
         self.hub.0.state.lock().registry.remove(self.id, &self.selection);
+        self.hub.follow_channels(&self.channels, |channels, name| channels.leave(name, now));
     }
 }
 
 impl Hub {
-    /// A hub that nobody follows yet.
-    pub fn new(settings: &settings::Live, metrics: &Arc<Metrics>) -> Self {
+    /// A hub that nobody follows yet. On these channels it is announced early what comes.
+    pub fn new(settings: &settings::Live, names: Names, metrics: &Arc<Metrics>) -> Self {
         metrics.live_streams_limit.set(settings.streams as i64);
         metrics.live_held_limit.set(settings.memory as i64);
         Hub(Arc::new(Shared {
             state: Mutex::default(),
+            names,
+            marks: Marks::default(),
+            wanted: Notify::new(),
             clients: Arc::new(Semaphore::new(settings.streams)),
             is_closed: watch::Sender::new(false),
             settings: settings.clone(),
@@ -93,26 +109,72 @@ impl Hub {
     }
 
     /// One of so many streams. None when all are taken.
-    pub(super) fn admit(&self) -> Option<OwnedSemaphorePermit> {
+    pub(super) fn permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.clients).try_acquire_owned().ok()
     }
 
-    /// Joins the followers. What is behind these places comes by the queue, and nothing else does.
-    pub(super) fn join(&self, selection: &Arc<Selection>) -> (Registration, Places) {
-        let settings = &self.0.settings;
-        let (sender, queue) = queue(Bounds { events: settings.queue, bytes: settings.queue_bytes });
+    /// Joins the followers. What is behind these places comes by the queue, and nothing else does;
+    /// early, what is announced of it, where no more than that is wanted.
+    pub(super) fn join(
+        &self,
+        selection: &Arc<Selection>,
+        form: Form,
+        room: &Arc<Room>,
+    ) -> (Registration, Places) {
+        let (sender, queue) = queue(room);
         let mut state = self.0.state.lock();
         let id = if *self.0.is_closed.borrow() {
             // Nothing comes any more: the queue ends with the sender.
             sender.tear(Torn::Closing);
             0
         } else {
-            state.registry.add(selection, sender)
+            state.registry.add(selection, form, sender)
         };
         let places = state.places.clone();
         drop(state);
+        let channels = match form {
+            Form::Notification => self.0.names.of(selection),
+            Form::Event => Vec::new(),
+        };
+        self.follow_channels(&channels, Channels::follow);
         let (hub, selection) = (self.clone(), Arc::clone(selection));
-        (Registration { hub, id, selection, queue }, places)
+        (Registration { hub, id, selection, channels, queue }, places)
+    }
+
+    fn follow_channels(
+        &self,
+        names: &[String],
+        mut change: impl FnMut(&mut Channels, &str) -> bool,
+    ) {
+        if names.is_empty() {
+            return;
+        }
+        let to_do = self.channels(|channels| {
+            names.iter().fold(false, |to_do, name| change(channels, name) | to_do)
+        });
+        if to_do {
+            self.0.wanted.notify_one();
+        }
+    }
+
+    /// Changes which channels are subscribed to.
+    pub(super) fn channels<T>(&self, change: impl FnOnce(&mut Channels) -> T) -> T {
+        let mut state = self.0.state.lock();
+        let done = change(&mut state.channels);
+        let (subscribed, missing) = state.channels.counts();
+        self.0.metrics.live_channels.set(subscribed as i64);
+        self.0.metrics.live_channels_missing.set(missing as i64);
+        done
+    }
+
+    /// Waits until there are channels to be subscribed to, or to be released.
+    pub(super) async fn wanted(&self) {
+        self.0.wanted.notified().await;
+    }
+
+    /// Tells an event from another one with the same cursor.
+    pub(super) fn mark(&self, event: &StoredEvent) -> u64 {
+        self.0.marks.of_event(event)
     }
 
     /// How far the tail has come: whatever lies before that is in the queues.
@@ -125,10 +187,17 @@ impl Hub {
     }
 }
 
+impl Shared {
+    /// Whether nobody may be behind any more.
+    pub(super) fn is_tight(&self) -> bool {
+        self.metrics.live_held.get() >= self.settings.memory as i64
+    }
+}
+
 impl State {
     fn step(&mut self, step: &Step, shared: &Shared) {
         match step {
-            Step::Event(event) => self.event(event, shared),
+            Step::Event(candidate) => self.event(candidate, shared),
             Step::Passed { partition, next } => self.places.passed(*partition, *next),
             Step::Restart { partition, from } => self.places.restart(*partition, *from),
             Step::Live { partition } => {
@@ -141,16 +210,17 @@ impl State {
         }
     }
 
-    fn event(&mut self, event: &StoredEvent, shared: &Shared) {
-        let cursor = event.cursor();
+    fn event(&mut self, candidate: &Candidate, shared: &Shared) {
+        let cursor = candidate.unchecked().cursor();
         if self.places.read(cursor.partition(), cursor.offset()) != Meaning::New {
             return;
         }
-        let State { registry, places } = self;
-        let metrics = &shared.metrics;
-        let held = &metrics.live_held;
-        let is_tight = held.get() >= shared.settings.memory as i64;
-        let make = || Message::new(event.clone(), places.position().to_string(), held);
-        registry.push(event, is_tight, make);
+        let State { registry, places, .. } = self;
+        let held = &shared.metrics.live_held;
+        let make = || {
+            let event = candidate.event()?.clone();
+            Some(Message::new(event, places.position().to_string(), held))
+        };
+        registry.push(candidate.unchecked(), shared.is_tight(), make);
     }
 }

@@ -1,28 +1,47 @@
 //! What one follower has had: the rules by which the log, the tail and early news become one stream
 //! that misses nothing and tells nothing twice.
 
+mod order;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
+use order::Order;
+
+use super::news::Place;
 use super::places::Places;
 use crate::cursor::Cursor;
 use crate::position::Position;
 use crate::reader::Stretch;
 
 /// How many early events are remembered until the tail has brought them, too. One more is not early.
-const EARLY: usize = 1024;
+const EARLY: usize = 256;
+
+/// What an event is to a follower.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It comes next.
+    New,
+    /// It was told early, and counts as had from now on.
+    Told,
+    /// It was had before.
+    Old,
+}
 
 /// What a follower has had.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Merge {
     /// Of each partition: everything below was had, or was never asked for.
     next: BTreeMap<i32, i64>,
     /// Partitions whose end was not known yet when the follower began at the end.
     begins_at_end: Vec<i32>,
-    /// Had before the tail brought them.
-    early: HashSet<Cursor>,
+    /// Told before the tail brought them, each with the mark of what was told: another event may lie
+    /// there, or none, since anybody may have made the news up.
+    early: HashMap<Cursor, u64>,
+    order: Order,
+    /// How many events that were told early the log does not have.
+    unconfirmed: u64,
     /// Whether it begins before everything: then what the log no longer has is no loss.
     is_fresh: bool,
     /// Whether the tail is further in every partition: only another instance's may be behind.
@@ -32,9 +51,9 @@ pub(super) struct Merge {
 impl Merge {
     /// Of one that begins behind a position.
     pub(super) fn after(position: &Position) -> Self {
-        let next = position.cursors().map(|cursor| (cursor.partition(), after(cursor))).collect();
+        let next = position.nexts().collect();
         let is_fresh = position.is_empty();
-        Merge { next, begins_at_end: Vec::new(), early: HashSet::new(), is_fresh, is_level: false }
+        Merge { next, is_fresh, ..Merge::default() }
     }
 
     /// Of one that begins with what comes from now on, in a topic with so many partitions.
@@ -42,18 +61,30 @@ impl Merge {
         let next: BTreeMap<_, _> = places.nexts().collect();
         let is_unknown = |partition: &i32| !next.contains_key(partition);
         let begins_at_end = (0..partitions).filter(is_unknown).collect();
-        Merge { next, begins_at_end, early: HashSet::new(), is_fresh: false, is_level: true }
+        Merge { next, begins_at_end, is_level: true, ..Merge::default() }
+    }
+
+    /// Partitions that it begins at the end of, wherever that is.
+    pub(super) fn begins_at_end(&self) -> &[i32] {
+        &self.begins_at_end
+    }
+
+    /// The end of a partition is here: it begins there, if that was not known.
+    pub(super) fn ends_at(&mut self, partition: i32, end: i64) {
+        if let Some(index) = self.begins_at_end.iter().position(|known| *known == partition) {
+            self.begins_at_end.swap_remove(index);
+            self.raise(partition, end);
+        }
     }
 
     /// Joins the tail, which is here now and brings what comes next. Gives what has to be read of
     /// the log before that.
     pub(super) fn join(&mut self, places: &Places) -> Vec<Stretch> {
+        // What was announced meanwhile was not told.
+        self.order.lose();
         let mut stretches = Vec::new();
         for (partition, to) in places.nexts() {
-            if let Some(index) = self.begins_at_end.iter().position(|known| *known == partition) {
-                self.begins_at_end.swap_remove(index);
-                self.raise(partition, to);
-            }
+            self.ends_at(partition, to);
             let from = self.next(partition);
             if from < to {
                 stretches.push(Stretch { partition, from, to });
@@ -71,21 +102,45 @@ impl Merge {
         self.is_level = self.is_behind(places);
     }
 
-    /// Takes an event, from the log or the tail. False: it was had before.
-    pub(super) fn take(&mut self, cursor: Cursor) -> bool {
+    /// Takes an event, from the log or the tail, which has this mark.
+    pub(super) fn take(&mut self, cursor: Cursor, mark: impl FnOnce() -> u64) -> Taken {
         if cursor.offset() < self.next(cursor.partition()) {
-            return false;
+            return Taken::Old;
         }
         self.next.insert(cursor.partition(), after(cursor));
-        !self.early.remove(&cursor)
+        match self.early.remove(&cursor) {
+            None => Taken::New,
+            Some(told) if told == mark() => Taken::Told,
+            Some(_) => {
+                self.unconfirmed += 1;
+                Taken::New
+            }
+        }
     }
 
-    /// Takes an event of which only news has come. False: it was had before, or too many are early.
-    #[cfg_attr(not(test), expect(dead_code, reason = "news by Redis are to come"))]
-    pub(super) fn take_early(&mut self, cursor: Cursor) -> bool {
-        cursor.offset() >= self.next(cursor.partition())
-            && self.early.len() < EARLY
-            && self.early.insert(cursor)
+    /// Takes an event of which only news have come; perhaps not all news before them. False: it is
+    /// not to be told now. It was had before, or an earlier one may still have to come, or too many
+    /// are early.
+    pub(super) fn take_early(&mut self, cursor: Cursor, place: Place, has_missed: bool) -> bool {
+        if has_missed {
+            self.order.lose();
+        }
+        let (next, told) = (self.next(cursor.partition()), self.early.get(&cursor));
+        if cursor.offset() < next || told == Some(&place.mark) {
+            return false;
+        }
+        // Where two are said to lie there, one at least is made up.
+        let has_room = told.is_none() && self.early.len() < EARLY;
+        if self.order.is_next(cursor, place, next, has_room) {
+            self.early.insert(cursor, place.mark);
+            return true;
+        }
+        false
+    }
+
+    /// How many events have been told early that the log does not have, since this was asked last.
+    pub(super) fn unconfirmed(&mut self) -> u64 {
+        std::mem::take(&mut self.unconfirmed)
     }
 
     /// Everything that the tail has brought up to there was taken.
@@ -100,8 +155,8 @@ impl Merge {
 
     /// The log has lost what came next. Goes on behind this position.
     pub(super) fn reset(&mut self, position: &Position) {
-        for cursor in position.cursors() {
-            self.raise(cursor.partition(), after(cursor));
+        for (partition, next) in position.nexts() {
+            self.raise(partition, next);
         }
     }
 
@@ -109,7 +164,7 @@ impl Merge {
     /// nothing of it was had.
     pub(super) fn forget(&mut self, partition: i32) {
         self.next.remove(&partition);
-        self.early.retain(|cursor| cursor.partition() != partition);
+        self.early.retain(|cursor, _| cursor.partition() != partition);
     }
 
     /// Partitions of which more was had than the tail has brought, and up to where.
@@ -132,8 +187,7 @@ impl Merge {
 
     /// Up to where everything was had.
     pub(super) fn position(&self) -> Position {
-        let cursor = |(&partition, &next): (&i32, &i64)| Cursor::new(partition, next - 1);
-        self.next.iter().filter_map(cursor).collect()
+        self.next.iter().map(|(&partition, &next)| (partition, next)).collect()
     }
 
     fn is_behind(&self, places: &Places) -> bool {
@@ -151,8 +205,10 @@ impl Merge {
         let known = self.next.entry(partition).or_insert(0);
         if next > *known {
             *known = next;
-            // What was early and has not come by now was removed from the log.
-            self.early.retain(|early| early.partition() != partition || early.offset() >= next);
+            // What was told early and has not come by now is not in the log.
+            let before = self.early.len();
+            self.early.retain(|told, _| told.partition() != partition || told.offset() >= next);
+            self.unconfirmed += (before - self.early.len()) as u64;
         }
     }
 }

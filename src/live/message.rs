@@ -50,6 +50,11 @@ impl Message {
         self.event.cursor()
     }
 
+    /// Up to where everything has come, with it.
+    pub fn position(&self) -> &str {
+        &self.position
+    }
+
     /// Bytes that it takes, about.
     pub(super) fn len(&self) -> usize {
         self.event.len() + self.position.len() + FRAME

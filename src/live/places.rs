@@ -85,9 +85,14 @@ impl Places {
         self.0.get(&partition)?.next
     }
 
+    /// How far an event is ahead of what has gone by. None where nothing is known.
+    pub(super) fn ahead(&self, cursor: Cursor) -> Option<i64> {
+        self.next(cursor.partition()).map(|next| cursor.offset() - next)
+    }
+
     /// The same as a position.
     pub(super) fn position(&self) -> Position {
-        self.nexts().filter_map(|(partition, next)| Cursor::new(partition, next - 1)).collect()
+        self.nexts().collect()
     }
 
     /// Whether so many partitions are followed.
@@ -132,7 +137,7 @@ mod tests {
         let mut places = Places::default();
         places.restart(0, 0);
         assert_eq!(places.live(0), Meaning::Old);
-        assert_eq!(places.position(), Position::beginning());
+        assert_eq!(places.position().to_string(), "0-none");
         assert_eq!(places.read(0, 0), Meaning::New);
     }
 
@@ -170,6 +175,8 @@ mod tests {
         let mut places = Places::at(&[(0, 10)]);
         places.passed(0, 12);
         assert_eq!(places.next(0), Some(12));
+        let ahead = |partition, offset| places.ahead(Cursor::new(partition, offset).unwrap());
+        assert_eq!([ahead(0, 10), ahead(0, 12), ahead(1, 0)], [Some(-2), Some(0), None]);
         places.passed(0, 0);
         assert_eq!(places.next(0), Some(12));
     }

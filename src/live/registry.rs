@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::message::Message;
+use super::early::Scope;
+use super::message::{Form, Message};
+use super::news::News;
 use super::queue::{Sender, Torn};
-use crate::event::Selection;
+use crate::event::{Selection, Source};
 use crate::kafka::StoredEvent;
+use crate::metrics::Announced;
 
 /// The followers, found by what they follow.
 #[derive(Default)]
@@ -32,16 +35,19 @@ struct Members(Vec<Arc<Member>>);
 struct Member {
     id: u64,
     selection: Arc<Selection>,
+    /// What is told early is a notification: there is no event yet.
+    is_told_early: bool,
     queue: Sender,
 }
 
 impl Registry {
     /// Adds a follower, and gives the id by which it is removed.
-    pub(super) fn add(&mut self, selection: &Arc<Selection>, queue: Sender) -> u64 {
+    pub(super) fn add(&mut self, selection: &Arc<Selection>, form: Form, queue: Sender) -> u64 {
         self.last_id += 1;
         self.count += 1;
-        let member = Member { id: self.last_id, selection: Arc::clone(selection), queue };
-        let member = Arc::new(member);
+        let (id, is_told_early) = (self.last_id, form == Form::Notification);
+        let selection_of = Arc::clone(selection);
+        let member = Arc::new(Member { id, selection: selection_of, is_told_early, queue });
         if selection.is_everything() {
             self.everything.0.push(Arc::clone(&member));
         }
@@ -79,13 +85,13 @@ impl Registry {
         self.count -= usize::from(is_there);
     }
 
-    /// Hands an event to those who follow it, made into a message only if there are any. Those whom
+    /// Hands an event to those who follow it, made into a message only if there are any; what makes none is none. Those whom
     /// it is too much for are removed. Returns how many have it.
     pub(super) fn push(
         &mut self,
         event: &StoredEvent,
         is_tight: bool,
-        make: impl FnOnce() -> Message,
+        make: impl FnOnce() -> Option<Message>,
     ) -> usize {
         let mut taken = 0;
         if self.count == 0 {
@@ -95,7 +101,7 @@ impl Registry {
         let (mut message, mut make) = (None, Some(make));
         for member in self.members(event) {
             if message.is_none() {
-                message = make.take().map(|make| Arc::new(make()));
+                message = make.take().and_then(|make| make()).map(Arc::new);
             }
             let Some(message) = &message else { break };
             match member.queue.push(message, is_tight) {
@@ -107,6 +113,30 @@ impl Registry {
             self.remove(member.id, &member.selection);
         }
         taken
+    }
+
+    /// Tells what was announced of an event of a source to those who follow the channel, made into
+    /// news only if there are any.
+    pub(super) fn announce(
+        &self,
+        source: &Source,
+        scope: Scope,
+        kind: &str,
+        is_tight: bool,
+        make: impl FnOnce() -> News,
+    ) -> Announced {
+        let members = self.types.get(source.kind()).and_then(|of_type| match scope {
+            Scope::Source => of_type.sources.get(source.id()),
+            Scope::Type => Some(&of_type.whole),
+        });
+        let is_told =
+            |member: &&Arc<Member>| member.is_told_early && member.selection.takes_kind(kind);
+        let mut members = members.into_iter().flat_map(|members| &members.0).filter(is_told);
+        let Some(first) = members.next() else { return Announced::Unfollowed };
+        let news = Arc::new(make());
+        let members = std::iter::once(first).chain(members);
+        let told = members.filter(|member| member.queue.push_news(&news, is_tight)).count();
+        if told > 0 { Announced::Told } else { Announced::LeftOut }
     }
 
     /// Ends all queues.
@@ -156,20 +186,30 @@ impl Members {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Source;
-    use crate::live::queue::{Bounds, Receiver, queue};
-    use crate::live::samples::event;
+    use crate::live::queue::{Bounds, Queued, Receiver, Room, queue};
+    use crate::live::samples::{event, news};
     use crate::metrics::Gauge;
 
     fn add(registry: &mut Registry, selection: Selection, events: usize) -> (u64, Receiver) {
-        let (sender, receiver) = queue(Bounds { events, bytes: 100_000 });
-        (registry.add(&Arc::new(selection), sender), receiver)
+        let (sender, receiver) = queue(&Room::new(Bounds { events, bytes: 100_000 }));
+        (registry.add(&Arc::new(selection), Form::Notification, sender), receiver)
+    }
+
+    /// The offsets of what waits, below 0 for news.
+    fn offsets(receiver: &mut Receiver) -> Vec<i64> {
+        std::iter::from_fn(|| receiver.try_recv().ok().flatten())
+            .map(|queued| match queued {
+                Queued::Message(message) => message.cursor().offset(),
+                Queued::News(news, _) => -news.cursor().offset(),
+            })
+            .collect()
     }
 
     fn push(registry: &mut Registry, source: [&str; 2], kind: &str, offset: i64) -> usize {
         let event = event(0, offset, source, kind);
-        registry
-            .push(&event, false, || Message::new(event.clone(), String::new(), &Gauge::default()))
+        registry.push(&event, false, || {
+            Some(Message::new(event.clone(), String::new(), &Gauge::default()))
+        })
     }
 
     fn of(kind: &str, id: &str) -> Selection {
@@ -191,17 +231,41 @@ mod tests {
         assert_eq!(push(&mut registry, ["repo", "b"], "push", 2), 2);
         assert_eq!(push(&mut registry, ["user", "a"], "push", 3), 1);
 
-        let offsets = |receiver: &mut Receiver| {
-            let mut offsets = Vec::new();
-            while let Ok(Some(message)) = receiver.try_recv() {
-                offsets.push(message.cursor().offset());
-            }
-            offsets
-        };
         assert_eq!(offsets(&mut one), [0, 1]);
         assert_eq!(offsets(&mut whole), [0, 1, 2]);
         assert_eq!(offsets(&mut all), [0, 1, 2, 3]);
         assert_eq!(offsets(&mut pushes), [0]);
+    }
+
+    #[test]
+    fn news_are_for_those_who_follow_the_channel_and_want_no_more() {
+        let mut registry = Registry::default();
+        let (_, mut one) = add(&mut registry, of("repo", "a"), 9);
+        let (_, mut pushes) = add(&mut registry, of("repo", "a").only(vec!["push".into()]), 9);
+        let whole = Selection::everything().and_all_of("repo").unwrap();
+        let (_, mut whole) = add(&mut registry, whole, 9);
+        let (_, mut all) = add(&mut registry, Selection::everything(), 9);
+        let (sender, mut events) = queue(&Room::new(Bounds { events: 9, bytes: 100_000 }));
+        registry.add(&Arc::new(of("repo", "a")), Form::Event, sender);
+        let announce = |scope, kind, offset, is_tight| {
+            let source = Source::new("repo", "a").unwrap();
+            let make = || Arc::into_inner(news(0, offset)).unwrap();
+            registry.announce(&source, scope, kind, is_tight, make)
+        };
+
+        assert_eq!(announce(Scope::Source, "push", 1, false), Announced::Told);
+        assert_eq!(announce(Scope::Source, "pull", 2, false), Announced::Told);
+        assert_eq!(announce(Scope::Type, "push", 3, false), Announced::Told);
+        assert_eq!(announce(Scope::Type, "push", 4, true), Announced::LeftOut);
+        let other = Source::new("repo", "b").unwrap();
+        let make = || unreachable!("nobody follows it");
+        let outcome = registry.announce(&other, Scope::Source, "push", false, make);
+        assert_eq!(outcome, Announced::Unfollowed);
+
+        assert_eq!(offsets(&mut one), [-1, -2]);
+        assert_eq!(offsets(&mut pushes), [-1]);
+        assert_eq!(offsets(&mut whole), [-3]);
+        assert!(offsets(&mut all).is_empty() && offsets(&mut events).is_empty());
     }
 
     #[test]

@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
+use super::client::Seat;
 use super::hub::Hub;
 use super::merge::Merge;
+use super::message::Form;
 use super::places::Places;
 use super::subscription::Subscription;
+use crate::cursor::Cursor;
 use crate::event::Selection;
 use crate::kafka::StoredEvent;
 use crate::position::Position;
@@ -28,6 +31,8 @@ pub struct Request {
     pub selection: Selection,
     /// From where on.
     pub start: Start,
+    /// How much of each event. What comes early is a notification only.
+    pub form: Form,
 }
 
 /// From where on.
@@ -51,30 +56,50 @@ pub enum Refusal {
     Unread(ReadError),
 }
 
-impl Hub {
+impl Seat {
     /// Begins a stream.
     ///
     /// # Errors
-    /// As in [`Refusal`].
+    /// What has to be known of the log is not.
     pub async fn subscribe(
         &self,
         reader: &Reader,
         request: Request,
     ) -> Result<Subscription, Refusal> {
-        let client = self.admit().ok_or(Refusal::TooMany)?;
         let partitions = reader.partitions().map_err(Refusal::Unread)?;
         let selection = Arc::new(request.selection);
         let (merge, recent) = match request.start {
             Start::After(position) => (Merge::after(&position), Vec::new()),
             Start::Now { recent } => {
-                let places = self.known_places(partitions).await;
-                let recent = recent_events(reader, &selection, &places, recent).await;
-                (Merge::from_now(&places, partitions), recent.map_err(Refusal::Unread)?)
+                let places = self.hub.known_places(partitions).await;
+                let mut merge = Merge::from_now(&places, partitions);
+                find_ends(reader, &mut merge).await;
+                let recent = self.recent(reader, &selection, &merge.position(), recent).await;
+                (merge, recent.map_err(Refusal::Unread)?)
             }
         };
-        Ok(Subscription::new(self.clone(), reader.clone(), (selection, merge, recent), client))
+        let wanted = (selection, request.form);
+        Ok(Subscription::new(self.clone(), reader.clone(), wanted, (merge, recent)))
     }
 
+    /// The recent events, when it is its turn to read.
+    async fn recent(
+        &self,
+        reader: &Reader,
+        selection: &Selection,
+        position: &Position,
+        count: usize,
+    ) -> Result<Vec<StoredEvent>, ReadError> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        // The client's turns are never taken away.
+        let _turn = self.turns.acquire().await;
+        recent_events(reader, selection, position, count).await
+    }
+}
+
+impl Hub {
     /// Waits until the tail has come to the end of every partition, but not for long.
     async fn known_places(&self, partitions: i32) -> Places {
         let deadline = Instant::now() + PATIENCE;
@@ -88,22 +113,33 @@ impl Hub {
     }
 }
 
-/// The newest events of each source below these places, oldest first.
+/// Asks Kafka where those partitions end that the tail has not come to the end of: what is written
+/// before it does is to come, too. One without a leader has nothing to write to either.
+async fn find_ends(reader: &Reader, merge: &mut Merge) {
+    for partition in merge.begins_at_end().to_vec() {
+        if let Ok(end) = reader.end(partition).await {
+            merge.ends_at(partition, end);
+        }
+    }
+}
+
+/// The newest events of each source up to a position, oldest first.
 async fn recent_events(
     reader: &Reader,
     selection: &Selection,
-    places: &Places,
+    position: &Position,
     count: usize,
 ) -> Result<Vec<StoredEvent>, ReadError> {
     let mut events = Vec::new();
-    if count > 0 {
-        for source in selection.sources() {
-            events.extend(reader.recent(source, None, count).await?.events);
-        }
+    // What comes meanwhile comes later: it must not take the place of older ones.
+    let next = |cursor: Cursor| Cursor::new(cursor.partition(), cursor.offset() + 1);
+    let before = position.cursors().filter_map(next).collect();
+    for source in selection.sources() {
+        events.extend(reader.recent(source, Some(&before), count).await?.events);
     }
     let is_past = |event: &StoredEvent| {
         let cursor = event.cursor();
-        places.next(cursor.partition()).is_some_and(|next| cursor.offset() < next)
+        position.offset(cursor.partition()).is_some_and(|upto| cursor.offset() <= upto)
     };
     events.retain(|event| is_past(event) && selection.takes_kind(event.kind()));
     Ok(in_order(events))
@@ -128,11 +164,10 @@ fn in_order(mut events: Vec<StoredEvent>) -> Vec<StoredEvent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cursor::Cursor;
 
     fn event(partition: i32, offset: i64, time: i64) -> StoredEvent {
         let cursor = Cursor::new(partition, offset).unwrap();
-        StoredEvent::new(cursor, time, ["id", "t", "s", "i", "json"], b"{}", true).unwrap()
+        StoredEvent::new(cursor, time, ["id", "t", "s", "i", "json"], b"{}").unwrap()
     }
 
     #[test]

@@ -44,6 +44,9 @@ pub enum ReadError {
     },
 }
 
+/// What there is at a cursor, or why that is not known.
+pub(super) type Answer = Result<Found, ReadError>;
+
 /// Where a replay begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {

@@ -13,7 +13,7 @@ use super::ring::{Hit, Ring};
 use super::scan::Stretch;
 use crate::cursor::Cursor;
 use crate::event::{Selection, Source};
-use crate::kafka::StoredEvent;
+use crate::kafka::{Candidate, StoredEvent};
 use crate::metrics::Metrics;
 
 /// How many steps of the tail are made at once, while readers wait.
@@ -42,8 +42,8 @@ struct Inner {
 
 /// What the tail has read.
 pub enum Step {
-    /// An event.
-    Event(StoredEvent),
+    /// An event, most likely.
+    Event(Candidate),
     /// Something else, or nothing: the partition has come to this offset, itself excluded.
     Passed {
         /// The partition.
@@ -167,14 +167,16 @@ impl Memory {
         Some(events)
     }
 
-    /// Waits until the tail has come past an offset of a partition. Gives up after a while, or at
-    /// once where it is not followed: then the end is not in memory.
-    pub(super) async fn reaches(&self, partition: i32, offset: i64) {
+    /// Waits until the tail has come past these offsets, of one partition each. Gives up after a
+    /// while, however many they are, and does not wait for those that are not followed: their end
+    /// is not in memory.
+    pub(super) async fn reaches(&self, heads: &[(i32, i64)]) {
         let mut taken = self.taken.subscribe();
-        let _ = timeout(PATIENCE, taken.wait_for(|_| self.has_passed(partition, offset))).await;
+        let has_passed = |_: &u64| heads.iter().all(|head| self.has_passed(*head));
+        let _ = timeout(PATIENCE, taken.wait_for(has_passed)).await;
     }
 
-    fn has_passed(&self, partition: i32, offset: i64) -> bool {
+    fn has_passed(&self, (partition, offset): (i32, i64)) -> bool {
         let inner = self.inner.lock();
         let end = inner.ring.covers(partition).map(|covered| covered.end);
         !inner.live.contains(&partition) || end.is_some_and(|end| end > offset)
@@ -212,7 +214,7 @@ impl Memory {
 impl Inner {
     fn step(&mut self, step: &Step) {
         match *step {
-            Step::Event(ref event) => self.ring.push(event.clone()),
+            Step::Event(ref candidate) => self.ring.push(candidate.clone()),
             Step::Passed { partition, next } => self.ring.advance(partition, next),
             Step::Restart { partition, from } => {
                 self.live.remove(&partition);
@@ -234,7 +236,11 @@ mod tests {
 
     fn event(offset: i64) -> StoredEvent {
         let cursor = Cursor::new(0, offset).unwrap();
-        StoredEvent::new(cursor, offset * 10, ["i", "t", "repo", "a", "j"], b"{}", true).unwrap()
+        StoredEvent::new(cursor, offset * 10, ["i", "t", "repo", "a", "j"], b"{}").unwrap()
+    }
+
+    fn candidate(offset: i64) -> Candidate {
+        Candidate::new(event(offset))
     }
 
     fn source() -> Source {
@@ -245,7 +251,7 @@ mod tests {
     fn memory(offsets: &[i64]) -> Memory {
         let memory = Memory::new(1 << 20, &Arc::new(Metrics::new()));
         let mut steps = vec![Step::Restart { partition: 0, from: 5 }];
-        steps.extend(offsets.iter().map(|offset| Step::Event(event(*offset))));
+        steps.extend(offsets.iter().map(|offset| Step::Event(candidate(*offset))));
         memory.take(&steps);
         memory
     }
@@ -274,7 +280,7 @@ mod tests {
         let memory = memory(&[5, 7]);
         memory.take(&[Step::Live { partition: 0 }]);
         assert_eq!(newest(&memory, Before::End { head: Some(8) }), None);
-        memory.take(&[Step::Event(event(8))]);
+        memory.take(&[Step::Event(candidate(8))]);
         assert_eq!(newest(&memory, Before::End { head: Some(8) }), Some(vec![8, 7, 5]));
     }
 
@@ -282,17 +288,27 @@ mod tests {
     async fn whoever_waits_for_the_tail_waits_until_it_comes_and_not_forever() {
         let memory = Arc::new(memory(&[5]));
         // It is not followed.
-        memory.reaches(0, 100).await;
+        memory.reaches(&[(0, 100)]).await;
         memory.take(&[Step::Live { partition: 0 }]);
         let waiting = tokio::spawn({
             let memory = Arc::clone(&memory);
-            async move { memory.reaches(0, 6).await }
+            async move { memory.reaches(&[(0, 6)]).await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        memory.take(&[Step::Event(event(6))]);
+        memory.take(&[Step::Event(candidate(6))]);
         waiting.await.unwrap();
-        memory.reaches(0, 100).await;
+        memory.reaches(&[(0, 100)]).await;
+    }
+
+    /// One after the other they would take twice the time that there is here.
+    #[tokio::test]
+    async fn many_partitions_that_do_not_come_on_are_waited_for_at_the_same_time() {
+        let memory = memory(&[]);
+        let live = |partition| [Step::Passed { partition, next: 0 }, Step::Live { partition }];
+        memory.take(&(0..100).flat_map(live).collect::<Vec<_>>());
+        let heads: Vec<_> = (0..100).map(|partition| (partition, 7)).collect();
+        timeout(PATIENCE * 50, memory.reaches(&heads)).await.unwrap();
     }
 
     #[test]

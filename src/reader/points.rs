@@ -1,23 +1,30 @@
 //! Single events from Kafka: whoever asks at the same time for neighbours shares a read.
 
+mod ask;
 mod lane;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
+use super::answer::Answer;
+use super::room::Room;
 use super::threads::Threads;
 use super::{Found, ReadError};
 use crate::cursor::Cursor;
 use crate::kafka::{Feed, Fetch, From, Item, LogConsumer};
 use crate::settings::Settings;
+use ask::{Ask, Budget};
 use lane::{Lane, OutOfRange};
 
-/// How many questions may wait for the thread.
-const ROOM: usize = 4096;
+/// How many questions may wait for an answer.
+const WAITING: usize = 16 * 1024;
+/// How many answers' worth of events may have been read and not been taken.
+const UNTAKEN: usize = 4;
 /// How often an idle thread lets its consumer speak.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long the thread waits for Kafka before it looks for new questions.
@@ -26,20 +33,15 @@ const TURN: Duration = Duration::from_millis(1);
 const BOUNDS: Duration = Duration::from_secs(1);
 /// How old what is known of the number of partitions may be when it says that there is none.
 const COUNT_AGE: Duration = Duration::from_millis(100);
-
-/// A question that is asked once, and answered once.
-pub(super) struct Ask {
-    cursor: Cursor,
-    deadline: Instant,
-    reply: oneshot::Sender<Answer>,
-}
-
-type Answer = Result<Found, ReadError>;
+/// How long that number may take to be told anew. Those that are there are not read meanwhile.
+const COUNT: Duration = Duration::from_millis(500);
+/// How soon it is asked for again when it was not told.
+const COUNT_PAUSE: Duration = Duration::from_secs(2);
 
 /// Answers what is at a cursor.
 pub(super) struct Points {
     asks: Mutex<Option<SyncSender<Ask>>>,
-    timeout: Duration,
+    waiting: Arc<Semaphore>,
     threads: Threads,
 }
 
@@ -49,21 +51,29 @@ impl Points {
     /// # Errors
     /// The consumer or the thread cannot be made.
     pub(super) fn start(settings: &Settings) -> Result<Self, String> {
-        let (asks, asked) = sync_channel(ROOM);
+        let (asks, asked) = sync_channel(WAITING);
         let consumer = LogConsumer::new(settings, Fetch::Points)?;
         let timeout = settings.reader.timeout;
+        let budget = Budget::new(settings.reader.page_bytes.saturating_mul(UNTAKEN));
         let mut threads = Threads::default();
-        threads.spawn("reader-points", move || work(&consumer, &asked, timeout))?;
-        Ok(Points { asks: Mutex::new(Some(asks)), timeout, threads })
+        threads.spawn("reader-points", move || work(&consumer, &asked, budget, timeout))?;
+        let waiting = Arc::new(Semaphore::new(WAITING));
+        Ok(Points { asks: Mutex::new(Some(asks)), waiting, threads })
     }
 
-    /// Asks for what is at a cursor, and comes back with where the answer will be.
+    /// Asks for what is at a cursor, for an answer with this room, and comes back with where it
+    /// will be.
     ///
     /// # Errors
     /// Too many wait, or the thread has ended.
-    pub(super) fn ask(&self, cursor: Cursor) -> Result<oneshot::Receiver<Answer>, ReadError> {
-        let (reply, answer) = oneshot::channel();
-        let ask = Ask { cursor, deadline: Instant::now() + self.timeout, reply };
+    pub(super) fn ask(
+        &self,
+        cursor: Cursor,
+        room: &Arc<Room>,
+    ) -> Result<oneshot::Receiver<Answer>, ReadError> {
+        let waiting = Arc::clone(&self.waiting).try_acquire_owned();
+        let waiting = waiting.map_err(|_| ReadError::Busy)?;
+        let (ask, answer) = Ask::new(cursor, Arc::clone(room), waiting);
         let asks = self.asks.lock();
         let asks = asks.as_ref().ok_or(ReadError::Unavailable)?;
         asks.try_send(ask).map_err(|_| ReadError::Busy)?;
@@ -80,12 +90,13 @@ impl Points {
     }
 }
 
-fn work(consumer: &LogConsumer, asked: &Receiver<Ask>, timeout: Duration) {
+fn work(consumer: &LogConsumer, asked: &Receiver<Ask>, budget: Budget, timeout: Duration) {
     let feed = match consumer.feed() {
         Ok(feed) => feed,
         Err(error) => return tracing::error!("events cannot be read: {error}"),
     };
-    let mut worker = Worker { consumer, feed, lanes: BTreeMap::new(), count: None, timeout };
+    let lanes = BTreeMap::new();
+    let mut worker = Worker { consumer, feed, lanes, count: None, untold: None, budget, timeout };
     while worker.turn(asked) {}
 }
 
@@ -96,6 +107,9 @@ struct Worker<'c> {
     lanes: BTreeMap<i32, Lane>,
     /// How many partitions there are, and when that was said.
     count: Option<(i32, Instant)>,
+    /// Since when nobody tells.
+    untold: Option<Instant>,
+    budget: Budget,
     timeout: Duration,
 }
 
@@ -110,7 +124,7 @@ impl Worker<'_> {
                 Err(RecvTimeoutError::Disconnected) => return false,
             }
         }
-        for _ in 0..ROOM {
+        for _ in 0..WAITING {
             match asked.try_recv() {
                 Ok(ask) => self.accept(ask),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
@@ -123,9 +137,10 @@ impl Worker<'_> {
     }
 
     fn accept(&mut self, ask: Ask) {
-        match self.has(ask.cursor.partition()) {
+        let partition = ask.cursor().partition();
+        match self.has(partition) {
             Ok(true) => {
-                self.lanes.entry(ask.cursor.partition()).or_default().add(ask);
+                self.lanes.entry(partition).or_default().add(ask);
             }
             Ok(false) => {
                 let count = self.count.map_or(0, |(count, _)| count);
@@ -142,7 +157,13 @@ impl Worker<'_> {
         {
             return Ok(partition < count);
         }
-        let count = self.consumer.partitions(self.timeout).map_err(ReadError::because)?;
+        if self.untold.is_some_and(|since| since.elapsed() < COUNT_PAUSE) {
+            return Err(ReadError::Unavailable);
+        }
+        let limit = if self.count.is_some() { COUNT.min(self.timeout) } else { self.timeout };
+        let asked = self.consumer.partitions(limit);
+        self.untold = asked.is_err().then(Instant::now);
+        let count = asked.map_err(ReadError::because)?;
         self.count = Some((count, Instant::now()));
         Ok(partition < count)
     }
@@ -161,11 +182,11 @@ impl Worker<'_> {
 
     fn read(&mut self) {
         let mut out_of_range = Vec::new();
-        let lanes = &mut self.lanes;
+        let (lanes, budget) = (&mut self.lanes, &self.budget);
         self.feed.take(TURN, |item| match item {
             Item::Record(record) => {
                 if let Some(lane) = lanes.get_mut(&record.partition()) {
-                    lane.see(record.offset(), || record.event());
+                    lane.see(record.offset(), budget, || record.event());
                 }
             }
             Item::End { partition, offset } => {
@@ -203,7 +224,7 @@ impl Worker<'_> {
 
     fn give_up_late_ones(&mut self) {
         let now = Instant::now();
-        self.lanes.values_mut().for_each(|lane| lane.give_up(now));
+        self.lanes.values_mut().for_each(|lane| lane.give_up(now, self.timeout));
         self.stop_finished();
     }
 
@@ -214,12 +235,5 @@ impl Worker<'_> {
             }
         }
         self.lanes.retain(|_, lane| !lane.is_idle());
-    }
-}
-
-impl Ask {
-    fn answer(self, answer: Answer) {
-        // Whoever asked may have gone.
-        let _ = self.reply.send(answer);
     }
 }

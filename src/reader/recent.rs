@@ -3,6 +3,8 @@
 
 mod lane;
 
+use std::collections::BTreeMap;
+
 use super::memory::{Before, Memory};
 use super::scan::{Scanner, Trouble};
 use super::{Page, ReadError};
@@ -74,7 +76,7 @@ impl Recent {
     /// The page, from Kafka where memory does not have it.
     pub(super) fn page(mut self, scanner: &mut Scanner<'_>) -> Result<Page, ReadError> {
         let mut events = Vec::new();
-        let mut bytes = 0;
+        let (mut bytes, mut has_come_on) = (0, false);
         self.look_at_bounds(scanner)?;
         let complete = loop {
             if !self.ready(&mut events, &mut bytes) {
@@ -83,38 +85,44 @@ impl Recent {
             if events.len() >= self.limit || self.lanes.iter().all(Lane::is_over) {
                 break true;
             }
-            if scanner.is_exhausted() {
+            // Some of the way is made in any case: who follows `next` must come forward.
+            if scanner.is_exhausted() && (has_come_on || !events.is_empty()) {
                 if events.is_empty() {
                     // Found again and again, and never given out, it would end no page.
                     self.take(&mut events, &mut bytes, i64::MIN);
                 }
                 break false;
             }
-            self.go_back(scanner)?;
+            has_come_on |= self.go_back(scanner)?;
         };
         Ok(self.end(events, complete))
     }
 
     /// Where the partitions end that are not in memory, and where those begin that are.
     fn look_at_bounds(&mut self, scanner: &Scanner<'_>) -> Result<(), ReadError> {
-        for lane in self.lanes.iter_mut().filter(|lane| !lane.is_over()) {
-            let bounds = scanner.bounds(lane.partition)?;
-            lane.low = Some(bounds.start);
-            lane.before = Some(lane.before.map_or(bounds.end, |before| before.min(bounds.end)));
+        let open = self.lanes.iter_mut().filter(|lane| !lane.is_over());
+        let mut open: BTreeMap<_, _> = open.map(|lane| (lane.partition, lane)).collect();
+        let partitions: Vec<_> = open.keys().copied().collect();
+        for (partition, bounds) in scanner.all_bounds(&partitions)? {
+            if let Some(lane) = open.get_mut(&partition) {
+                lane.low = Some(bounds.start);
+                lane.before = Some(lane.before.map_or(bounds.end, |before| before.min(bounds.end)));
+            }
         }
         Ok(())
     }
 
-    /// Reads a chunk more of the partition whose events are the latest.
-    fn go_back(&mut self, scanner: &mut Scanner<'_>) -> Result<(), ReadError> {
+    /// Reads a chunk more of the partition whose events are the latest. Says whether that has
+    /// brought it on.
+    fn go_back(&mut self, scanner: &mut Scanner<'_>) -> Result<bool, ReadError> {
         let latest = self.lanes.iter_mut().filter(|lane| !lane.is_over()).max_by_key(|l| l.time);
-        let Some(lane) = latest else { return Ok(()) };
+        let Some(lane) = latest else { return Ok(true) };
         match lane.go_back(scanner, &self.source, (self.limit, self.max_bytes)) {
-            Ok(()) => Ok(()),
+            Ok(is_through) => Ok(is_through),
             Err(Trouble::Unavailable(error)) => Err(error),
             Err(Trouble::Cut { low }) => {
                 lane.low = Some(low);
-                Ok(())
+                Ok(true)
             }
         }
     }

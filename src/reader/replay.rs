@@ -3,12 +3,12 @@
 
 mod lane;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
-use super::ReadError;
+use super::memory::Memory;
 use super::scan::{Enough, Scanner, Spent, Stretch, Trouble};
-use super::{Page, Start};
-use crate::cursor::Cursor;
+use super::{Page, ReadError, Start};
 use crate::event::{Selection, Source};
 use crate::kafka::StoredEvent;
 use crate::position::Position;
@@ -18,6 +18,8 @@ use lane::Lane;
 const TURN: Spent = Spent { records: 20_000, bytes: 16 * 1024 * 1024 };
 /// How many bytes of a partition's events are kept at the least until they are on their way.
 const KEPT_BYTES: usize = 128 * 1024;
+/// How many bytes of a partition's events are taken out of memory at once.
+const FROM_MEMORY: usize = 1024 * 1024;
 
 /// A replay on its way.
 pub(super) struct Replay {
@@ -35,27 +37,20 @@ impl Replay {
         partitions: &[i32],
         start: &Start,
     ) -> Result<Self, ReadError> {
-        let starts = starts(scanner, partitions, start)?;
+        // Before anything else where the partitions end: what comes after that is not passed over
+        // where there is nothing of a time yet.
+        let bounds = scanner.all_bounds(partitions)?;
+        let places = Places::find(scanner, partitions, start)?;
         let others = match start {
             Start::After(position) => position.clone(),
             Start::Time(_) => Position::beginning(),
         };
-        let mut replay =
-            Replay { selection: Selection::of(source.clone()), lanes: Vec::new(), others };
-        let mut cut = None;
-        for (partition, from) in starts {
-            let bounds = scanner.bounds(partition)?;
-            let is_fresh = matches!(start, Start::Time(_)) || from == From::Beginning;
-            let next = match from {
-                From::Offset(offset) => offset,
-                From::Beginning => bounds.start,
-                From::End => bounds.end,
-            };
-            if next < bounds.start && !is_fresh {
-                cut = Some(());
-            }
-            let next = if is_fresh || next < bounds.start { next.max(bounds.start) } else { next };
-            replay.lanes.push(Lane {
+        let mut is_cut = false;
+        let lane = |(partition, bounds): (i32, Range<i64>)| {
+            let (next, is_fresh) = places.of(partition, &bounds);
+            is_cut |= next < bounds.start && !is_fresh;
+            let next = next.max(bounds.start);
+            Lane {
                 partition,
                 next,
                 end: bounds.end,
@@ -63,11 +58,20 @@ impl Replay {
                 is_done: next >= bounds.end,
                 time: i64::MIN,
                 found: VecDeque::new(),
-            });
-        }
-        match cut {
-            Some(()) => Err(ReadError::Removed { earliest: replay.position() }),
-            None => Ok(replay),
+            }
+        };
+        let lanes = bounds.into_iter().map(lane).collect();
+        let replay = Replay { selection: Selection::of(source.clone()), lanes, others };
+        if is_cut { Err(ReadError::Removed { earliest: replay.position() }) } else { Ok(replay) }
+    }
+
+    /// Takes what is left of partitions out of memory, where that has all of it.
+    pub(super) fn look_into(&mut self, memory: &Memory) {
+        for lane in self.lanes.iter_mut().filter(|lane| !lane.is_done) {
+            let rest = Stretch { partition: lane.partition, from: lane.next, to: lane.end };
+            if let Some(events) = memory.between(&self.selection, &[rest], FROM_MEMORY) {
+                lane.end_with(events);
+            }
         }
     }
 
@@ -95,7 +99,7 @@ impl Replay {
         max_bytes: usize,
     ) -> Result<Page, ReadError> {
         let mut events = Vec::new();
-        let mut bytes = 0;
+        let (mut bytes, mut has_advanced) = (0, false);
         let complete = loop {
             let is_cut = !self.ready(&mut events, &mut bytes, limit, max_bytes);
             if is_cut || events.len() >= limit {
@@ -104,7 +108,8 @@ impl Replay {
             if self.is_over() {
                 break true;
             }
-            if scanner.is_exhausted() {
+            // Some of the way is made in any case: who follows `next` must come forward.
+            if scanner.is_exhausted() && (has_advanced || !events.is_empty()) {
                 if events.is_empty() {
                     // Found again and again, and never given out, it would end no page.
                     self.take(&mut events, &mut bytes, (limit, max_bytes), i64::MAX);
@@ -112,7 +117,7 @@ impl Replay {
                 break false;
             }
             match self.advance(scanner, limit - events.len()) {
-                Ok(()) => {}
+                Ok(()) => has_advanced = true,
                 // What is gone is told to whoever goes on from here.
                 Err(ReadError::Removed { .. }) if !events.is_empty() => break false,
                 Err(error) => return Err(error),
@@ -155,7 +160,7 @@ impl Replay {
             }
             Err(Trouble::Cut { low }) => {
                 let partition = lane.partition;
-                Err(ReadError::Removed { earliest: self.earliest(partition, low) })
+                Err(ReadError::Removed { earliest: self.earliest(scanner, partition, low)? })
             }
         }
     }
@@ -205,55 +210,74 @@ impl Replay {
 
     /// Up to where everything has been given out, or was nothing of this source.
     pub(super) fn position(&self) -> Position {
-        self.position_with(None)
+        self.position_with(&BTreeMap::new())
     }
 
-    /// The same, after the beginning of the log has come so far.
-    fn earliest(&self, partition: i32, low: i64) -> Position {
-        self.position_with(Some((partition, low)))
+    /// The same, after the beginning of this partition has come so far. Retention seldom passes one
+    /// partition alone, and whoever goes on from here is to be told once, not of each.
+    fn earliest(
+        &self,
+        scanner: &Scanner<'_>,
+        partition: i32,
+        low: i64,
+    ) -> Result<Position, ReadError> {
+        let mut lows = BTreeMap::from([(partition, low)]);
+        // What was found and not given out is to be found again.
+        let is_over = |lane: &Lane| lane.is_fresh || (lane.is_done && lane.found.is_empty());
+        for lane in self.lanes.iter().filter(|lane| !is_over(lane)) {
+            if lane.partition != partition {
+                lows.insert(lane.partition, scanner.bounds(lane.partition)?.start);
+            }
+        }
+        Ok(self.position_with(&lows))
     }
 
-    fn position_with(&self, low: Option<(i32, i64)>) -> Position {
+    fn position_with(&self, lows: &BTreeMap<i32, i64>) -> Position {
         let mut position = self.others.clone();
         for lane in &self.lanes {
             let next = match lane.found.front() {
                 Some((_, event)) => event.cursor().offset(),
                 None => lane.next,
             };
-            let low = low.filter(|(partition, _)| *partition == lane.partition);
-            let next = low.map_or(next, |(_, low)| next.max(low));
-            if let Some(cursor) = Cursor::new(lane.partition, next - 1) {
-                position.set(cursor);
-            }
+            let next = lows.get(&lane.partition).map_or(next, |low| next.max(*low));
+            position.set_next(lane.partition, next);
         }
         position
     }
 }
 
-/// Where a partition is to be read from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum From {
-    Offset(i64),
-    Beginning,
-    End,
+/// Where partitions are begun.
+enum Places<'p> {
+    Behind(&'p Position),
+    /// At the first record that is not older than a time, where there is one.
+    Since(BTreeMap<i32, Option<i64>>),
 }
 
-fn starts(
-    scanner: &Scanner<'_>,
-    partitions: &[i32],
-    start: &Start,
-) -> Result<Vec<(i32, From)>, ReadError> {
-    match start {
-        Start::After(position) => {
-            let from = |&partition: &i32| match position.offset(partition) {
-                Some(offset) => (partition, From::Offset(offset.saturating_add(1))),
-                None => (partition, From::Beginning),
-            };
-            Ok(partitions.iter().map(from).collect())
+impl<'p> Places<'p> {
+    fn find(
+        scanner: &Scanner<'_>,
+        partitions: &[i32],
+        start: &'p Start,
+    ) -> Result<Self, ReadError> {
+        match start {
+            Start::After(position) => Ok(Places::Behind(position)),
+            Start::Time(time) => {
+                let offsets = scanner.offsets_at(*time, partitions)?;
+                Ok(Places::Since(offsets.into_iter().collect()))
+            }
         }
-        Start::Time(time) => scanner.offsets_at(*time, partitions).map(|offsets| {
-            let from = |offset: Option<i64>| offset.map_or(From::End, From::Offset);
-            offsets.into_iter().map(|(partition, offset)| (partition, from(offset))).collect()
-        }),
+    }
+
+    /// The offset in a partition, and whether nothing is missing when the log begins behind it.
+    fn of(&self, partition: i32, bounds: &Range<i64>) -> (i64, bool) {
+        match self {
+            Places::Behind(position) => match position.offset(partition) {
+                Some(offset) => (offset.saturating_add(1), false),
+                None => (bounds.start, true),
+            },
+            Places::Since(offsets) => {
+                (offsets.get(&partition).copied().flatten().unwrap_or(bounds.end), true)
+            }
+        }
     }
 }

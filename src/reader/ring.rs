@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use crate::cursor::Cursor;
 use crate::event::{Selection, Source};
-use crate::kafka::StoredEvent;
+use crate::kafka::{Candidate, StoredEvent};
 
 use partition::Partition;
 
@@ -54,14 +54,15 @@ impl Ring {
     /// Takes the next event of its partition. What lies between it and the one before is covered
     /// as *no event there*. An event below the end of what is covered is known, or was forgotten:
     /// it is not taken.
-    pub(crate) fn push(&mut self, event: StoredEvent) {
-        let (cursor, cost) = (event.cursor(), cost(&event));
+    pub(crate) fn push(&mut self, candidate: Candidate) {
+        let event = candidate.unchecked();
+        let (cursor, cost) = (event.cursor(), cost(event));
         let hash = self.hash(event.source_type(), event.source_id());
         let partition = self
             .partitions
             .entry(cursor.partition())
             .or_insert_with(|| Partition::from(cursor.offset()));
-        if partition.push(event, hash) {
+        if partition.push(candidate, hash) {
             self.arrivals.push_back(cursor.partition());
             self.bytes += cost;
             self.evict();
@@ -80,7 +81,7 @@ impl Ring {
     pub(crate) fn restart(&mut self, partition: i32, from_offset: i64) {
         let old = self.partitions.insert(partition, Partition::from(from_offset));
         let Some(old) = old else { return };
-        self.bytes -= old.events().map(cost).sum::<usize>();
+        self.bytes -= old.all().map(cost).sum::<usize>();
         self.arrivals.retain(|&arrival| arrival != partition);
     }
 
@@ -120,9 +121,10 @@ impl Ring {
         };
         let mut earlier = partition
             .of_hash(self.hash(source.kind(), source.id()))
-            .skip_while(|event| event.cursor().offset() >= before)
+            .skip_while(|candidate| candidate.unchecked().cursor().offset() >= before)
             // Two sources may share a hash.
-            .filter(|event| is_of(event, source))
+            .filter(|candidate| is_of(candidate.unchecked(), source))
+            .filter_map(Candidate::event)
             .cloned();
         let events: Vec<_> = earlier.by_ref().take(limit).collect();
         let is_cut = events.len() == limit && earlier.next().is_some();
@@ -149,20 +151,24 @@ impl Ring {
         if range.start < covered.start || range.end > covered.end {
             return None;
         }
-        let takes = |event: &&StoredEvent| {
+        let takes = |candidate: &&Candidate| {
+            let event = candidate.unchecked();
             selection.takes(event.source_type(), event.source_id(), event.kind())
         };
         if selection.is_everything() || !selection.source_types().is_empty() {
-            return Some(partition.between(range).filter(takes).collect());
+            return Some(
+                partition.between(range).filter(takes).filter_map(Candidate::event).collect(),
+            );
         }
         let of_one = |source: &Source| {
             partition
                 .of_hash(self.hash(source.kind(), source.id()))
-                .skip_while(|event| event.cursor().offset() >= range.end)
-                .take_while(|event| event.cursor().offset() >= range.start)
+                .skip_while(|candidate| candidate.unchecked().cursor().offset() >= range.end)
+                .take_while(|candidate| candidate.unchecked().cursor().offset() >= range.start)
         };
+        let sources = selection.sources().iter();
         let mut events: Vec<_> =
-            selection.sources().iter().flat_map(of_one).filter(takes).collect();
+            sources.flat_map(of_one).filter(takes).filter_map(Candidate::event).collect();
         events.sort_unstable_by_key(|event| event.cursor());
         // Two sources may share a hash.
         events.dedup_by_key(|event| event.cursor());
@@ -183,8 +189,8 @@ impl Ring {
     fn evict(&mut self) {
         while self.bytes > self.max_bytes {
             let Some(first) = self.arrivals.pop_front() else { return };
-            let event = self.partitions.get_mut(&first).and_then(Partition::evict);
-            self.bytes -= event.as_ref().map_or(0, cost);
+            let gone = self.partitions.get_mut(&first).and_then(Partition::evict);
+            self.bytes -= gone.map_or(0, |candidate| cost(candidate.unchecked()));
         }
         if is_wasteful(self.arrivals.len(), self.arrivals.capacity()) {
             self.arrivals.shrink_to(room(self.arrivals.len()));

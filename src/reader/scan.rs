@@ -125,6 +125,15 @@ impl<'c> Scanner<'c> {
         self.consumer.bounds(partition, self.settings.timeout).map_err(ReadError::because)
     }
 
+    /// The same of several partitions.
+    pub(super) fn all_bounds(
+        &self,
+        partitions: &[i32],
+    ) -> Result<Vec<(i32, Range<i64>)>, ReadError> {
+        let limit = self.settings.timeout;
+        self.consumer.all_bounds(partitions, limit).map_err(ReadError::because)
+    }
+
     /// Where in each partition what is of a time or later begins.
     pub(super) fn offsets_at(
         &self,

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, oneshot, watch};
 
+use super::answer::Answer;
 use super::memory::Memory;
 use super::points::Points;
 use super::pool::Pool;
 use super::ring::Hit;
+use super::room::Room;
 use super::scan::Scanner;
 use super::tail::Tail;
 use super::threads::Threads;
@@ -84,31 +86,47 @@ impl Shared {
         found
     }
 
-    pub(super) async fn events(&self, cursors: &[Cursor]) -> Vec<Result<Found, ReadError>> {
-        let known: Vec<_> = cursors.iter().map(|cursor| self.in_memory(*cursor)).collect();
+    /// What is at each of the cursors, in their order. What is in memory has room in the answer
+    /// before what has to be read.
+    pub(super) async fn events(&self, cursors: &[Cursor]) -> Vec<Answer> {
+        let room = Arc::new(Room::new(self.settings.page_bytes));
+        let known = cursors.iter().map(|cursor| match self.in_memory(*cursor)? {
+            Found::Event(event) if !room.take(event.len()) => Some(Err(ReadError::AnswerFull)),
+            found => Some(Ok(found)),
+        });
+        let known: Vec<_> = known.collect();
         let unknown = cursors.iter().zip(&known).filter(|(_, known)| known.is_none());
         let unknown: Vec<_> = unknown.map(|(cursor, _)| *cursor).collect();
-        let mut read = self.ask_kafka(&unknown).await.into_iter();
-        let answer = |known: Option<Found>| match known {
-            Some(found) => Ok(found),
-            None => read.next().unwrap_or(Err(ReadError::Unavailable)),
+        let mut read = self.ask_kafka(&unknown, room).await.into_iter();
+        let answer = |known: Option<Answer>| {
+            known.or_else(|| read.next()).unwrap_or(Err(ReadError::Unavailable))
         };
         known.into_iter().map(answer).collect()
     }
 
-    /// Asks for all before it waits for one, so that neighbours are read together.
-    pub(super) async fn ask_kafka(&self, cursors: &[Cursor]) -> Vec<Result<Found, ReadError>> {
+    /// What Kafka has at a cursor.
+    pub(super) async fn event_from_kafka(&self, cursor: Cursor) -> Answer {
+        let mut answers = self.ask_kafka(&[cursor], Arc::new(Room::new(usize::MAX))).await;
+        answers.pop().unwrap_or(Err(ReadError::Unavailable))
+    }
+
+    /// Asks for all before it waits for one, so that neighbours are read together, whatever their
+    /// order, and so that all wait at the same time for a Kafka that does not answer.
+    async fn ask_kafka(&self, cursors: &[Cursor], room: Arc<Room>) -> Vec<Answer> {
         if let Err(error) = self.reachable() {
             return vec![Err(error); cursors.len()];
         }
         let _under_way = UnderWay::new(&self.metrics, cursors.len());
-        let asked: Vec<_> = cursors.iter().map(|cursor| self.points.ask(*cursor)).collect();
+        let asked: Vec<_> = cursors.iter().map(|cursor| self.points.ask(*cursor, &room)).collect();
         let mut answers = Vec::with_capacity(asked.len());
         for answer in asked {
-            answers.push(match answer {
+            let answer = match answer {
                 Ok(answer) => answer.await.unwrap_or(Err(ReadError::Unavailable)),
-                Err(ReadError::Busy) => Err(self.refuse()),
                 Err(error) => Err(error),
+            };
+            answers.push(match answer {
+                Err(ReadError::Busy) => Err(self.refuse()),
+                answer => answer,
             });
         }
         answers
@@ -123,13 +141,12 @@ impl Shared {
     /// Whoever reads the newest events sees what was acknowledged here before: the tail is some ms
     /// behind.
     pub(super) async fn wait_for_the_tail(&self, partitions: &[i32], before: Option<&Position>) {
-        let from_end =
-            |partition: &&i32| before.is_none_or(|position| position.offset(**partition).is_none());
-        for &partition in partitions.iter().filter(from_end) {
-            if let Some(head) = self.heads.of(partition) {
-                self.memory.reaches(partition, head).await;
-            }
-        }
+        let is_from_end =
+            |partition: &i32| before.is_none_or(|position| position.offset(*partition).is_none());
+        let from_end = partitions.iter().copied().filter(is_from_end);
+        let head = |partition| Some((partition, self.heads.of(partition)?));
+        let heads: Vec<_> = from_end.filter_map(head).collect();
+        self.memory.reaches(&heads).await;
     }
 
     /// In which partitions events of a source may be.

@@ -4,15 +4,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::ConnectionLike;
-use deadpool_redis::redis::io::tcp::TcpSettings;
-use deadpool_redis::redis::{
-    AsyncConnectionConfig, Cmd, IntoConnectionInfo, Pipeline, RedisError, RedisResult, ServerError,
-    Value,
-};
+use deadpool_redis::redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisResult, Value};
 use deadpool_redis::{PoolConfig, PoolError, Runtime, Timeouts, cluster};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::timeout;
 
+use super::server::{self, describe, refusal};
 use crate::settings;
 
 /// Pipelines under way at once on a cluster: one a channel, because the channels of a pipeline
@@ -75,8 +72,7 @@ impl Pool {
 }
 
 fn single_pool(redis: &settings::Redis, size: usize) -> Result<deadpool_redis::Pool, String> {
-    let info = redis.url.expose().into_connection_info().map_err(|error| error.to_string())?;
-    let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+    let info = server::single(redis)?;
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(redis.connect_timeout))
         .set_response_timeout(Some(redis.response_timeout));
@@ -91,8 +87,8 @@ fn single_pool(redis: &settings::Redis, size: usize) -> Result<deadpool_redis::P
 }
 
 fn cluster_pool(redis: &settings::Redis, size: usize) -> Result<cluster::Pool, String> {
-    let nodes = redis.url.expose().split(',').map(str::trim).collect();
-    let manager = cluster::Manager::new(nodes, false).map_err(|error| error.to_string())?;
+    let manager =
+        cluster::Manager::new(server::nodes(redis), false).map_err(|error| error.to_string())?;
     let limits = pool_config(redis, size);
     cluster::Pool::builder(manager)
         .config(limits)
@@ -113,11 +109,6 @@ fn explain(error: PoolError) -> String {
         PoolError::Backend(error) => describe(&error),
         other => other.to_string(),
     }
-}
-
-/// Redis's own words, without the address, which may hold a password.
-fn describe(error: &RedisError) -> String {
-    error.to_string()
 }
 
 impl Publisher {
@@ -213,18 +204,11 @@ impl Replies {
         for reply in replies {
             if let Value::ServerError(error) = reply {
                 self.refused += 1;
-                self.refusal.get_or_insert_with(|| in_words(&error));
+                self.refusal.get_or_insert_with(|| refusal(error.code(), error.details()));
             }
         }
         self
     }
-}
-
-/// Without the arguments of the command, which Redis repeats when it does not know it.
-fn in_words(error: &ServerError) -> String {
-    let details = error.details().unwrap_or_default();
-    let details = details.split(", with args").next().unwrap_or_default();
-    format!("refused: {} {details}", error.code())
 }
 
 async fn pipeline<'n>(

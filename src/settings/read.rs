@@ -70,6 +70,7 @@ fn http(reader: &mut Source<'_>) -> Option<Http> {
         request_timeout: parse::timeout,
         max_body: parse::size(KIB..=LARGEST),
         cors_origins: parse::origins,
+        console: parse::switch,
     } }
 }
 
@@ -121,6 +122,8 @@ fn read_back(reader: &mut Source<'_>) -> Option<Reader> {
 fn live(reader: &mut Source<'_>) -> Option<Live> {
     section! { reader, "live" => Live {
         streams: parse::number(0..=MANY),
+        subscriptions: parse::number(1..=10_000),
+        early: parse::switch,
         sources: parse::number(1..=10_000),
         queue: parse::number(1..=MANY),
         queue_bytes: parse::size(KIB..=LARGEST),

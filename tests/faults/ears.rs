@@ -24,7 +24,7 @@ impl Ears {
         let (ready, is_ready) = tokio::sync::oneshot::channel();
         let listener = Listener {
             client: Client::open(url).expect("a URL"),
-            pattern: format!("events:{source_type}:*"),
+            pattern: format!("*:{source_type}:*"),
             heard: Arc::clone(&heard),
             ready: Some(ready),
         };
@@ -89,8 +89,9 @@ impl Listener {
             let id = payload["id"].as_str().expect("an id").to_owned();
             let source_id = payload["source_id"].as_str().expect("a source").to_owned();
             let cursor = payload["cursor"].as_str().map(|text| text.parse().expect("a cursor"));
-            let channel = format!("{}{source_id}", self.pattern.trim_end_matches('*'));
-            assert_eq!(message.get_channel_name(), channel, "the channel of the event's source");
+            let end = format!("{}{source_id}", self.pattern.trim_matches('*'));
+            let channel = message.get_channel_name();
+            assert!(channel.ends_with(&end), "{channel} is not that of {source_id}");
             self.heard.lock().expect("no panic").push(Heard { id, source_id, cursor });
         }
         Ok(())

@@ -1,25 +1,21 @@
 //! Faults injected on purpose, and an oracle that holds every answer against the log.
 //!
-//! `make test` runs the short form, `make faults` all of it, `make soak MINUTES=…` the last
-//! scenario for as long as one likes. The names of scenarios are arguments, as with any test.
+//! `make test` runs the short form, under less load and some scenarios side by side; `make faults`
+//! runs all of it, and `make soak-writes MINUTES=…` the last scenario for as long as one likes. The names
+//! of scenarios are arguments, as with any test.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by them")]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
-mod connection;
 mod ears;
 mod fake_redis;
 #[path = "../harness/mod.rs"]
 mod harness;
-mod journal;
 mod oracle;
-mod proxy;
 mod readers;
 mod report;
 mod run;
 mod scenarios;
-mod traffic;
-mod verdicts;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -28,16 +24,24 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use libtest_mimic::{Arguments, Trial};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use parking_lot::RwLock;
 
+use harness::load::{connection, journal, traffic, verdicts};
+use harness::page;
 use report::Row;
 use scenarios::{broker, clients, cluster, errors, limits, network, reading, redis, service, soak};
+use traffic::Plan;
 
-/// Whether a scenario belongs to the short form.
+/// Whether a scenario belongs to the short form, and whether it has the machine for itself there.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Short,
+    Alone,
     Full,
 }
+
+/// How many scenarios of the short form run at a time: they wait for brokers more than they compute.
+const SIDE_BY_SIDE: usize = 3;
 
 type Scenario = fn(&'static str) -> LocalBoxFuture<'static, Row>;
 
@@ -83,9 +87,9 @@ fn all() -> Vec<(Form, &'static str, Scenario)> {
         Full "SIGTERM while Kafka is frozen" service::terminated_while_kafka_is_frozen;
         Short "SIGKILL" service::killed;
         Full "5,000 connections" clients::thousands;
-        Short "slow, half-sent and reset requests" clients::slow_and_half;
+        Alone "slow, half-sent and reset requests" clients::slow_and_half;
         Short "clients that hang up" clients::hanging_up;
-        Short "more than Kafka takes" clients::overload;
+        Alone "more than Kafka takes" clients::overload;
         Full "memory over time" memory_over_time;
         Short "soak" by_chance;
     }
@@ -103,19 +107,24 @@ async fn memory_over_time(name: &'static str) -> Row {
 
 async fn by_chance(name: &'static str) -> Row {
     let seed = std::env::var("SEED").ok().map(|text| text.parse().expect("SEED is a number"));
-    let time = Duration::from_secs_f64(60.0 * minutes().unwrap_or(0.3));
+    let time = Duration::from_secs_f64(60.0 * minutes().unwrap_or(0.2));
     soak::soak(name, time, seed.unwrap_or_else(|| fastrand::u64(..))).await
 }
 
 fn main() {
     let mut arguments = Arguments::from_args();
     allow_descriptors();
-    // Each has the machine for itself: they are about load.
-    arguments.test_threads = Some(1);
+    // In its full form each has the machine for itself: they are about load.
+    arguments.test_threads = Some(if is_full() { 1 } else { SIDE_BY_SIDE });
     let rows = Arc::new(Mutex::new(Vec::new()));
-    let trials = chosen(&arguments).into_iter().map(|(_, name, scenario)| {
-        let rows = Arc::clone(&rows);
+    let machine = Arc::new(RwLock::new(()));
+    let trials = chosen(&arguments).into_iter().map(|(form, name, scenario)| {
+        let (rows, machine) = (Arc::clone(&rows), Arc::clone(&machine));
         Trial::test(name, move || {
+            let (_alone, _shared) = match form {
+                Form::Alone => (Some(machine.write()), None),
+                Form::Short | Form::Full => (None, Some(machine.read())),
+            };
             // The name of the scenario has no line of its own.
             eprintln!();
             let row = runtime().block_on(scenario(name));
@@ -128,24 +137,51 @@ fn main() {
     println!("{}", report::table(&rows));
     let is_whole = arguments.filter.is_none() && !arguments.list && !conclusion.has_failed();
     if let Some(page) = std::env::var_os("FAULTS_PAGE").filter(|_| is_whole) {
-        report::write_into(Path::new(&page), &report::table(&rows)).expect("the page is written");
+        let written = page::write_into(Path::new(&page), "make faults", &report::table(&rows));
+        written.expect("the page is written");
     }
     conclusion.exit();
 }
 
 /// All with `FAULTS=full` or when some are named; else the short form, and says so.
 fn chosen(arguments: &Arguments) -> Vec<(Form, &'static str, Scenario)> {
-    let is_full = std::env::var_os("FAULTS").is_some_and(|form| form == "full");
     let mut chosen = all();
-    if !is_full && arguments.filter.is_none() {
+    if !is_full() && arguments.filter.is_none() {
         let of = chosen.len();
-        chosen.retain(|(form, ..)| *form == Form::Short);
+        chosen.retain(|(form, ..)| *form != Form::Full);
+        // The longest is last in the table. Nothing waits for those that are alone, and then they
+        // for nothing.
+        chosen.reverse();
+        chosen.sort_by_key(|(form, ..)| *form == Form::Alone);
         println!(
             "the short form: {} of {of} scenarios; all of them by `make faults`",
             chosen.len()
         );
     }
     chosen
+}
+
+fn is_full() -> bool {
+    std::env::var_os("FAULTS").is_some_and(|form| form == "full")
+}
+
+/// The writers of most scenarios: as many as go in the full form; in the short one some scenarios
+/// share the machine.
+fn plan() -> Plan {
+    let full = Plan {
+        singles: 24,
+        batches: 6,
+        batch_size: 50,
+        first: 0,
+        data: 20..900,
+        rest: Duration::ZERO,
+        seed: 1,
+    };
+    if is_full() {
+        full
+    } else {
+        Plan { singles: 12, batches: 3, rest: Duration::from_millis(2), ..full }
+    }
 }
 
 /// Enough for the scenario with the most connections, in this process and in those it starts.

@@ -118,17 +118,3 @@ pub fn table(rows: &[Row]) -> String {
     }
     table
 }
-
-const BEGIN: &str = "<!-- made by `make faults`: begin -->\n";
-const END: &str = "<!-- made by `make faults`: end -->";
-
-/// Puts the table between its marks in a page.
-pub fn write_into(page: &std::path::Path, text: &str) -> Result<(), String> {
-    let before = std::fs::read_to_string(page).map_err(|error| error.to_string())?;
-    let marks = (before.find(BEGIN), before.find(END));
-    let (Some(begin), Some(end)) = marks else {
-        return Err(format!("{} has no marks for the table", page.display()));
-    };
-    let after = format!("{}{BEGIN}\n{text}\n{}", &before[..begin], &before[end..]);
-    std::fs::write(page, after).map_err(|error| error.to_string())
-}

@@ -57,9 +57,17 @@ impl Builder {
         self.set("kafka.brokers", brokers)
     }
 
+    /// On channels of its own, too: streams of another topic must not hear of these events, as they
+    /// must not of those of a service that shares the Redis.
     pub fn topic(mut self, topic: &str) -> Self {
         self.topic = topic.to_owned();
-        self.set("kafka.topic", topic)
+        let channels = format!("{topic}:{{source_type}}:{{source_id}}");
+        self.set("kafka.topic", topic).set("notify.channels", channels)
+    }
+
+    /// On the channels of the default settings.
+    pub fn default_channels(self) -> Self {
+        self.set("notify.channels", "events:{source_type}:{source_id}")
     }
 
     /// Starts it and waits until it is ready.
@@ -185,6 +193,13 @@ impl TestApp {
             .filter(|line| labels.iter().all(|label| line.contains(label)))
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
             .sum()
+    }
+
+    /// Waits until the metric has at least this value.
+    pub async fn metric_reaches(&self, name: &str, labels: &[&str], value: f64) {
+        let what = format!("{name} of {labels:?} reaches {value}");
+        let check = async || (self.metric(name, labels).await >= value).then_some(());
+        eventually(&what, check).await;
     }
 
     /// Waits until the metric has this value.

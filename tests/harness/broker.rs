@@ -1,10 +1,14 @@
 //! Kafka brokers of the test's own, for faults that the shared one must not have.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use parking_lot::Mutex;
 
 use super::process::Process;
 use super::{eventually, free_port, required};
@@ -113,16 +117,39 @@ impl Broker {
         let port = free_port();
         let directory = tempfile::tempdir().expect("a directory");
         let broker = Broker { process: None, port, back_door: settings.back_door, directory };
-        let text = settings.properties(port, &broker.directory.path().join("data"));
+        let data = broker.directory.path().join("data");
+        let text = settings.properties(port, &data);
         std::fs::write(broker.properties(), text).expect("the settings are written");
+        broker.format(settings.node, &data);
+        broker
+    }
+
+    /// Formats its storage as the first broker with this number had it formatted by Kafka's tool:
+    /// what that writes differs by the number alone, and it takes seconds.
+    fn format(&self, node: u16, data: &Path) {
+        type Files = Vec<(OsString, Vec<u8>)>;
+        static FORMATTED: Mutex<BTreeMap<u16, Files>> = Mutex::new(BTreeMap::new());
+        let known = FORMATTED.lock().get(&node).cloned();
+        if let Some(files) = known {
+            std::fs::create_dir(data).expect("a directory");
+            for (name, content) in files {
+                std::fs::write(data.join(name), content).expect("a file");
+            }
+            return;
+        }
         let status = kafka("kafka.tools.StorageTool")
             .args(["format", "-t", CLUSTER, "-c"])
-            .arg(broker.properties())
+            .arg(self.properties())
             .stdout(Stdio::null())
             .status()
             .expect("java runs");
         assert!(status.success(), "cannot format the broker's storage: {status}");
-        broker
+        let entries = std::fs::read_dir(data).expect("the storage");
+        let file = |entry: std::io::Result<DirEntry>| {
+            let entry = entry.expect("a file");
+            (entry.file_name(), std::fs::read(entry.path()).expect("its content"))
+        };
+        FORMATTED.lock().insert(node, entries.map(file).collect());
     }
 
     pub fn address(&self) -> String {

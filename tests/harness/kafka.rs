@@ -51,39 +51,53 @@ pub async fn read_all(brokers: &str, topic: &str) -> Vec<Record> {
     let read = move || {
         let mut records = Vec::new();
         scan(&brokers, &topic, |message| records.push(Record::of(message)));
+        records.sort_by_key(|record: &Record| record.cursor);
         records
     };
     tokio::task::spawn_blocking(read).await.expect("no panic")
 }
 
-/// Shows every record of the topic, by partition and offset. Blocks.
-pub fn scan(brokers: &str, topic: &str, mut see: impl FnMut(&BorrowedMessage<'_>)) {
+/// Shows every record of the topic, those of a partition by offset. Blocks.
+pub fn scan(brokers: &str, topic: &str, see: impl FnMut(&BorrowedMessage<'_>)) {
+    scan_on(brokers, topic, &mut BTreeMap::new(), see);
+}
+
+/// The same from these offsets on, which it moves. Of a partition that is not named, everything.
+pub fn scan_on(
+    brokers: &str,
+    topic: &str,
+    nexts: &mut BTreeMap<i32, i64>,
+    mut see: impl FnMut(&BorrowedMessage<'_>),
+) {
     let consumer: BaseConsumer = client(brokers)
         .set("group.id", "tests")
         .set("enable.auto.commit", "false")
         .create()
         .expect("a consumer");
     let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).expect("metadata");
-    for partition in metadata.topics()[0].partitions() {
-        scan_partition(&consumer, topic, partition.id(), &mut see);
+    let (mut ends, mut assignment) = (BTreeMap::new(), TopicPartitionList::new());
+    for partition in metadata.topics()[0].partitions().iter().map(|partition| partition.id()) {
+        let (low, high) = consumer.fetch_watermarks(topic, partition, TIMEOUT).expect("watermarks");
+        let next = nexts.entry(partition).or_insert(0);
+        *next = low.max(*next);
+        if *next < high {
+            let from = Offset::Offset(*next);
+            assignment.add_partition_offset(topic, partition, from).expect("an offset");
+            ends.insert(partition, high);
+        }
     }
-}
-
-fn scan_partition(
-    consumer: &BaseConsumer,
-    topic: &str,
-    partition: i32,
-    see: &mut impl FnMut(&BorrowedMessage<'_>),
-) {
-    let (low, high) = consumer.fetch_watermarks(topic, partition, TIMEOUT).expect("watermarks");
-    let mut assignment = TopicPartitionList::new();
-    assignment.add_partition_offset(topic, partition, Offset::Offset(low)).expect("an offset");
     consumer.assign(&assignment).expect("an assignment");
-    let mut next = low;
-    while next < high {
+    while !ends.is_empty() {
         let message = consumer.poll(TIMEOUT).expect("a record in time").expect("no error");
-        next = message.offset() + 1;
-        see(&message);
+        let (partition, next) = (message.partition(), message.offset() + 1);
+        // What was written meanwhile is for the next time.
+        if let Some(end) = ends.get(&partition).copied() {
+            nexts.insert(partition, next);
+            see(&message);
+            if next >= end {
+                ends.remove(&partition);
+            }
+        }
     }
 }
 
@@ -139,8 +153,15 @@ pub async fn delete_topic(brokers: &str, topic: &str) {
 
 /// Removes what a partition has below this offset, as retention would.
 pub async fn delete_records(brokers: &str, topic: &str, partition: i32, below: i64) {
+    delete_all_records(brokers, topic, &BTreeMap::from([(partition, below)])).await;
+}
+
+/// The same of several partitions at once.
+pub async fn delete_all_records(brokers: &str, topic: &str, below: &BTreeMap<i32, i64>) {
     let mut offsets = TopicPartitionList::new();
-    offsets.add_partition_offset(topic, partition, Offset::Offset(below)).expect("an offset");
+    for (&partition, &below) in below {
+        offsets.add_partition_offset(topic, partition, Offset::Offset(below)).expect("an offset");
+    }
     let deleted = admin(brokers).delete_records(&offsets, &AdminOptions::new()).await;
     for partition in deleted.expect("an answer").elements() {
         partition.error().expect("records that were there");

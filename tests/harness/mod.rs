@@ -1,6 +1,7 @@
-//! What carries the weight of the tests, shared by `tests/service`, `tests/reader`, `tests/tail` and
-//! `tests/faults`: the service as a process of its own on random ports, a real broker, a real Redis,
-//! and a client that holds every answer against `openapi.yaml`.
+//! What carries the weight of the tests, shared by `tests/service`, `tests/reader`, `tests/tail`,
+//! `tests/faults` and `tests/streams`: the service as a process of its own on random ports, a real
+//! broker, a real Redis, writers, and clients, of which one holds every answer against
+//! `openapi.yaml`.
 
 #![allow(unreachable_pub, reason = "a module of a test binary has no outside")]
 #![allow(dead_code, unused_imports, reason = "each of the binaries uses its part")]
@@ -9,11 +10,15 @@ pub mod app;
 pub mod broker;
 pub mod client;
 pub mod kafka;
+pub mod load;
 pub mod openapi;
+pub mod page;
 pub mod process;
+pub mod proxy;
 pub mod raw;
 pub mod reading;
 pub mod redis;
+pub mod socket;
 pub mod stream;
 
 use std::time::{Duration, Instant};

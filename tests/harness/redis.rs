@@ -71,6 +71,24 @@ impl RedisServer {
         self.process.as_ref().expect("it runs").signal(Signal::SIGCONT);
     }
 
+    /// Announces something as anybody may.
+    pub async fn publish(&self, channel: &str, payload: &Value) {
+        self.command(&["PUBLISH", channel, &payload.to_string()]).await.expect("redis");
+    }
+
+    /// How many are subscribed to a channel.
+    pub async fn subscribers(&self, channel: &str) -> i64 {
+        let answer = self.command(&["PUBSUB", "NUMSUB", channel]).await.expect("redis");
+        let (_, count): (String, i64) = redis::from_redis_value(answer).expect("a count");
+        count
+    }
+
+    /// Waits until so many are.
+    pub async fn subscribers_are(&self, channel: &str, count: i64) {
+        let what = format!("{count} are subscribed to {channel}");
+        eventually(&what, async || (self.subscribers(channel).await == count).then_some(())).await;
+    }
+
     /// Runs a command and gives what it answers.
     pub async fn command(&self, words: &[&str]) -> redis::RedisResult<redis::Value> {
         self.run(&self.url(), words).await

@@ -6,7 +6,10 @@ use dual_stream::cursor::Cursor;
 use dual_stream::position::Position;
 use dual_stream::reader::{Found, ReadError, Start};
 use futures_util::future::join_all;
+use tokio::time::timeout;
 
+use crate::harness::broker::Settings;
+use crate::harness::proxy::{Mode, Proxy};
 use crate::harness::{Broker, Cluster, eventually, kafka, unique};
 use crate::rig::{Log, Record, ids, source};
 
@@ -137,6 +140,47 @@ async fn consumers_say_who_they_are_as_the_producer_does() {
     rig.stop().await;
 }
 
+/// Nothing comes through to the tail while what it is to read next is written, and removed.
+#[tokio::test]
+async fn retention_that_overtakes_the_tail_leaves_no_hole_that_nobody_knows_of() {
+    let mut proxy = Proxy::bind().await;
+    let mut broker = Broker::with(&Settings::for_user("reader", "s3cret").advertised(proxy.port()));
+    broker.start().await;
+    proxy.serve(broker.address());
+    let direct = Log::create_at(&broker.back_door(), 1, &[]).await;
+    let mut cursors = direct.write(&events(0, 10)).await;
+    let rig = Log::at(&proxy.address(), &direct.topic)
+        .reader()
+        .set("kafka.options.security_protocol", "sasl_plaintext")
+        .set("kafka.options.sasl_mechanism", "PLAIN")
+        .set("kafka.options.sasl_username", "reader")
+        .set("kafka.options.sasl_password", "s3cret")
+        .start()
+        .await;
+    rig.has_in_memory(cursors[9]).await;
+
+    proxy.set(Mode::Hold);
+    cursors.extend(direct.write(&events(10, 10)).await);
+    direct.delete_before(0, 15).await;
+    proxy.set(Mode::Pass);
+
+    for (n, cursor) in cursors.iter().enumerate().skip(15) {
+        rig.has_in_memory(*cursor).await;
+        assert_eq!(rig.event(*cursor).await.id(), n.to_string());
+    }
+    rig.has_end_in_memory(&source("a")).await;
+    for cursor in &cursors[..15] {
+        assert_eq!(rig.reader.event(*cursor).await, Ok(Found::Removed { earliest: 15 }));
+    }
+    let page = rig.reader.recent(&source("a"), None, 100).await.unwrap();
+    assert_eq!((ids(&page.events), page.next), (vec!["19", "18", "17", "16", "15"], None));
+    let behind = Start::After([cursors[9]].into_iter().collect());
+    let told = rig.reader.replay(&source("a"), &behind, 100).await;
+    let earliest = [cursors[14]].into_iter().collect();
+    assert_eq!(told, Err(ReadError::Removed { earliest }));
+    rig.stop().await;
+}
+
 #[tokio::test]
 async fn without_kafka_nobody_waits() {
     let rig = Log::at("127.0.0.1:1", "nothing").reader().start_anyhow();
@@ -179,6 +223,12 @@ async fn a_partition_without_a_leader_keeps_no_other_from_being_read() {
         // The first one may have it in memory.
         assert!(matches!(lost, Ok(Found::Event(_)) | Err(ReadError::Unavailable)), "{lost:?}");
         assert!(time.elapsed() < Duration::from_secs(3), "{:?}", time.elapsed());
+        // However many are asked for, they wait for it together.
+        let far = (100..500).map(|n| Cursor::new(2, n * 1_000).unwrap());
+        let asked: Vec<_> = [first, second].into_iter().chain(far).collect();
+        let found = timeout(Duration::from_secs(6), rig.reader.events(&asked)).await.unwrap();
+        assert!(found[..2].iter().all(|found| matches!(found, Ok(Found::Event(_)))));
+        assert!(found[2..].iter().all(|found| *found == Err(ReadError::Unavailable)));
         rig.stop().await;
     }
 }

@@ -1,9 +1,11 @@
 //! More partitions later: a source has its new events elsewhere, and its old ones where they were.
 
+use std::time::Duration;
+
 use dual_stream::cursor::Cursor;
 use dual_stream::kafka::partitions_of;
 use dual_stream::position::Position;
-use dual_stream::reader::{Found, Start};
+use dual_stream::reader::{Found, ReadError, Start};
 
 use crate::harness::{eventually, kafka};
 use crate::rig::{Log, Record, ids, now, source};
@@ -81,5 +83,56 @@ async fn a_replay_may_begin_at_a_time() {
     let page = rig.reader.replay(&source("a"), &Start::Time(time + 991), 10).await.unwrap();
     assert_eq!((page.events.len(), page.complete), (0, true));
     assert_eq!(page.next.unwrap().to_string(), "0-99");
+    rig.stop().await;
+}
+
+/// However short the moment between the question for the time and the one for the end.
+#[tokio::test]
+async fn what_comes_while_a_time_is_looked_for_is_not_passed_over() {
+    let log = Log::create(1, &[]).await;
+    let rig = log.reader().start().await;
+    let begin = now();
+    for n in 0..600 {
+        // Later than all before it.
+        let time = begin + 10 * n;
+        let write = log.write_one(Record::event(0, "a", &n.to_string()).at(time));
+        let read = async {
+            tokio::time::sleep(Duration::from_micros(fastrand::u64(0..4_000))).await;
+            rig.reader.replay(&source("a"), &Start::Time(time), 5).await.unwrap()
+        };
+        let (cursor, page) = tokio::join!(write, read);
+        let has_passed = page.next.unwrap().offset(0) >= Some(cursor.offset());
+        assert_eq!(page.events.len(), usize::from(has_passed), "{n}");
+    }
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn what_came_to_an_empty_partition_and_is_gone_is_told() {
+    let id = (0..).map(|n| format!("s{n}")).find(|id| {
+        // It may be in both.
+        partitions_of(id.as_bytes(), 2, &[]).len() == 2
+    });
+    let id = id.unwrap();
+    let log = Log::create(2, &[]).await;
+    log.write_one(Record::event(0, &id, "first")).await;
+    let rig = log.reader().start().await;
+    let start = Start::After(Position::beginning());
+    let page = rig.reader.replay(&source(&id), &start, 10).await.unwrap();
+    assert_eq!((ids(&page.events), page.complete), (vec!["first"], true));
+    let next = page.next.unwrap();
+    assert_eq!(next.to_string(), "0-0,1-none");
+
+    let records: Vec<_> = (0..5).map(|n| Record::event(1, &id, &n.to_string())).collect();
+    log.write(&records).await;
+    log.delete_before(1, 3).await;
+    let told = rig.reader.replay(&source(&id), &Start::After(next), 10).await;
+    let Err(ReadError::Removed { earliest }) = told else { panic!("{told:?}") };
+    assert_eq!(earliest.to_string(), "0-0,1-2");
+    let page = rig.reader.replay(&source(&id), &Start::After(earliest), 10).await.unwrap();
+    assert_eq!(ids(&page.events), ["3", "4"]);
+    // Who has seen nothing begins where the log does.
+    let page = rig.reader.replay(&source(&id), &start, 10).await.unwrap();
+    assert_eq!(ids(&page.events), ["first", "3", "4"]);
     rig.stop().await;
 }

@@ -2,7 +2,7 @@
 
 use dual_stream::cursor::Cursor;
 use dual_stream::position::Position;
-use dual_stream::reader::Found;
+use dual_stream::reader::{Found, Start};
 
 use crate::harness::{eventually, kafka};
 use crate::rig::{Log, Record, ids, source};
@@ -61,6 +61,33 @@ async fn memory_and_kafka_meet_without_a_gap_or_a_repetition() {
         assert_eq!(seen, expected, "limit {limit}");
     }
     assert!(rig.metric("reader_memory_bytes", "") <= 100.0 * 1024.0);
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn a_replay_near_the_end_comes_from_memory_and_goes_as_far_as_the_log() {
+    let log = Log::create(1, &[]).await;
+    let mut cursors = log.write(&mixed(700)).await;
+    let rig = log.reader().start().await;
+    rig.has_in_memory(cursors[0]).await;
+    rig.has_end_in_memory(&source("s0")).await;
+    let mut position: Position = [cursors[349]].into_iter().collect();
+    for (limit, expected) in [(1_000, 350..700), (20, 350..490)] {
+        let (before, start) = (rig.scanned(), Start::After(position.clone()));
+        let page = rig.reader.replay(&source("s0"), &start, limit).await.unwrap();
+        let expected: Vec<_> = expected.filter(|n| n % 7 == 0).map(|n| n.to_string()).collect();
+        assert_eq!(ids(&page.events), expected);
+        assert!(page.complete);
+        assert_eq!(rig.scanned(), before, "nothing was read from Kafka");
+    }
+    for n in 700..800 {
+        // The tail may have it or not.
+        position = [*cursors.last().unwrap()].into_iter().collect();
+        cursors.push(log.write_one(Record::event(0, "s0", &n.to_string())).await);
+        let page = rig.reader.replay(&source("s0"), &Start::After(position), 5).await.unwrap();
+        assert_eq!((ids(&page.events), page.complete), (vec![n.to_string().as_str()], true));
+        assert_eq!(page.next.unwrap().to_string(), cursors[n].to_string());
+    }
     rig.stop().await;
 }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::harness::reading::store;
 use crate::harness::{PATIENCE, RedisServer, TestApp, eventually, free_port, unique};
 
 struct Cluster {
@@ -48,11 +49,15 @@ impl Cluster {
     }
 }
 
+async fn app(redis: &Cluster) -> TestApp {
+    let builder = TestApp::builder().default_channels().set("redis.url", redis.url());
+    builder.set("redis.cluster", true).start().await
+}
+
 #[tokio::test]
 async fn notifications_reach_the_shard_of_their_channel() {
     let redis = Cluster::start().await;
-    let app =
-        TestApp::builder().set("redis.url", redis.url()).set("redis.cluster", true).start().await;
+    let app = app(&redis).await;
     let source_type = unique("repo");
     let channels: Vec<_> = (0..20).map(|source| format!("events:{source_type}:{source}")).collect();
     let (sender, mut pushes) = mpsc::unbounded_channel();
@@ -91,4 +96,36 @@ async fn notifications_reach_the_shard_of_their_channel() {
             heard.iter().filter(|id| id.starts_with(&format!("{source}-"))).cloned().collect();
         assert!(of_source.is_sorted(), "{of_source:?}");
     }
+}
+
+#[tokio::test]
+async fn streams_hear_every_shard_and_go_on_when_one_is_away() {
+    let mut redis = Cluster::start().await;
+    let app = app(&redis).await;
+    let sources = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let mut streams = Vec::new();
+    for source in sources {
+        let query = format!("?source_type=s&source_id={source}");
+        streams.push((source, app.client.stream(&query).await));
+    }
+    app.metric_is("dual_stream_live_channels", 8.0).await;
+    let early = async || app.metric("dual_stream_live_delivered_total", &["early"]).await;
+    for (source, stream) in &mut streams {
+        let before = early().await;
+        eventually("it comes early", async || {
+            let posted = store(&app.client, source, 1).await;
+            assert_eq!(stream.cursors(1).await, posted);
+            (early().await > before).then_some(())
+        })
+        .await;
+    }
+
+    redis.nodes[0].kill().await;
+    for (source, stream) in &mut streams {
+        let posted = store(&app.client, source, 20).await;
+        assert_eq!(stream.cursors(20).await, posted);
+    }
+    assert!(app.readiness().await.0);
+    drop(streams);
+    app.metric_is("dual_stream_live_channels_missing", 0.0).await;
 }

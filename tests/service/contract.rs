@@ -4,6 +4,7 @@
 //! it is the other way round: what the description promises, the server does.
 
 mod reading;
+mod socket;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use crate::harness::reading::recent;
 use crate::harness::{Answer, TestApp, free_port, required, unique};
 
 /// The parts of the pages.
-const UNDESCRIBED: [&str; 2] = ["/docs/style.css", "/docs/copy.js"];
+const UNDESCRIBED: [&str; 3] = ["/docs/style.css", "/docs/copy.js", "/console/{part}"];
 
 #[test]
 fn the_description_and_the_table_of_routes_name_the_same() {
@@ -51,7 +52,8 @@ async fn every_route_of_the_table_is_served() {
         let is_stream = route.path == "/events/stream";
         let method = route.allow.split(", ").nth(usize::from(is_stream)).unwrap();
         let method: Method = method.parse().unwrap();
-        let answer = client.send(client.request(method, route.path)).await;
+        let path = route.path.replace("{part}", "main.js");
+        let answer = client.send(client.request(method, &path)).await;
         assert!(!matches!(answer.status, 404 | 405), "{}: {}", route.path, answer.status);
     }
 }
@@ -165,6 +167,7 @@ impl Stage {
             ("GET", "/events", 503) => self.unready.client.get(&recent("s", "i")).await,
             ("GET", "/events/{cursor}", 503) => self.unready.client.get("/events/0-0").await,
             ("GET", "/events/stream", _) => self.stream(status).await?,
+            ("GET", "/events/ws", _) => self.socket(status).await?,
             ("POST", "/events/fetch", 503) => {
                 let client = &self.unready.client;
                 client.send(client.post(path, "application/json", r#"{"cursors":["0-0"]}"#)).await
@@ -174,6 +177,7 @@ impl Stage {
             }
             (_, "/events" | "/events/batch", _) => self.provoke_post(path, status).await?,
             (_, "/readyz", 503) => self.unready.client.get(path).await,
+            (_, "/", 404) => self.without_console().await,
             (_, _, 200) => self.ready.client.get(path).await,
             (_, _, 304) => self.not_modified(path).await,
             _ => return None,
@@ -213,6 +217,11 @@ impl Stage {
             503 => self.unready.client.get(path).await,
             _ => return None,
         })
+    }
+
+    async fn without_console(&self) -> Answer {
+        let app = TestApp::builder().set("http.console", false).start_unready().await;
+        app.client.get("/").await
     }
 
     fn mixed(&self) -> String {

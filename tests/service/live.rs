@@ -1,9 +1,11 @@
 //! Streams: what comes, where it begins, and where it goes on.
 
+mod early;
 mod ends;
 mod faults;
 mod refusals;
 mod resume;
+mod ws;
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use crate::harness::{Answer, Subscriber, TestApp, eventually, required, unique};
 
 #[tokio::test]
 async fn a_stored_event_is_announced_by_its_identifiers_only() {
-    let app = TestApp::start().await;
+    let app = TestApp::builder().default_channels().start().await;
     let source_type = unique("repo");
     let mut subscriber =
         Subscriber::to(&required("REDIS_URL"), &format!("events:{source_type}:*")).await;
@@ -68,7 +68,7 @@ async fn no_channel_means_no_notification() {
 
 #[tokio::test]
 async fn a_refused_event_is_not_announced() {
-    let app = TestApp::start().await;
+    let app = TestApp::builder().default_channels().start().await;
     let source_type = unique("repo");
     let mut subscriber =
         Subscriber::to(&required("REDIS_URL"), &format!("events:{source_type}:*")).await;
@@ -83,7 +83,7 @@ async fn a_refused_event_is_not_announced() {
 /// posted; and every one was announced once, in Kafka's order per channel.
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_events_are_each_stored_once_and_announced_once() {
-    let app = TestApp::start().await;
+    let app = TestApp::builder().default_channels().start().await;
     let source_type = unique("load");
     let mut subscriber =
         Subscriber::to(&required("REDIS_URL"), &format!("events:{source_type}:*")).await;

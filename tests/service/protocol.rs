@@ -12,7 +12,24 @@ fn event() -> serde_json::Value {
 #[tokio::test]
 async fn an_unknown_path_is_a_problem() {
     let app = TestApp::start().await;
-    for path in ["/", "/event", "/events/", "/events/batch/more", "/events/3-42/", "/metrics"] {
+    for path in [
+        "/event",
+        "/console",
+        "/console/none.js",
+        "/events/",
+        "/events/batch/more",
+        "/events/3-42/",
+        "/metrics",
+    ] {
+        let answer = app.client.get(path).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_console_can_be_turned_off() {
+    let app = TestApp::builder().set("http.console", false).start().await;
+    for path in ["/", "/console/main.js"] {
         let answer = app.client.get(path).await;
         assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{path}");
     }
@@ -54,7 +71,7 @@ async fn options_says_what_a_path_takes() {
 #[tokio::test]
 async fn head_answers_like_get_without_a_body() {
     let app = TestApp::start().await;
-    for path in ["/livez", "/readyz", "/openapi.yaml", "/docs", "/docs/problems"] {
+    for path in ["/", "/livez", "/readyz", "/openapi.yaml", "/docs", "/docs/problems"] {
         let get = app.client.get(path).await;
         let head = app.client.send(app.client.request(Method::HEAD, path)).await;
         assert_eq!((head.status, head.body.len()), (200, 0), "{path}");

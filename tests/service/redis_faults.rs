@@ -13,7 +13,7 @@ fn event(source_type: &str, id: usize) -> serde_json::Value {
 }
 
 async fn app_with(redis: &RedisServer) -> TestApp {
-    let builder = TestApp::builder().set("redis.url", redis.url());
+    let builder = TestApp::builder().default_channels().set("redis.url", redis.url());
     builder
         .set("redis.connect_timeout", "300ms")
         .set("redis.response_timeout", "300ms")

@@ -174,7 +174,8 @@ async fn a_client_that_vanishes_midway_through_its_body_leaves_nothing_behind() 
 async fn an_event_of_a_client_that_vanishes_is_stored_and_announced() {
     let kafka = MockCluster::new(1).unwrap();
     kafka.create_topic("slow", 1, 1).unwrap();
-    let app = TestApp::builder().brokers(&kafka.bootstrap_servers()).topic("slow").start().await;
+    let builder = TestApp::builder().brokers(&kafka.bootstrap_servers()).topic("slow");
+    let app = builder.default_channels().start().await;
     let before = app.metric(CONNECTIONS, &[]).await;
     for goes in [drop::<Raw>, Raw::reset] {
         let source = unique("vanished");

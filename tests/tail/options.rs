@@ -18,7 +18,7 @@ async fn every_event_is_a_line_with_its_cursor_and_time_and_the_rest_can_be_had_
     assert_eq!(tail.lines[0]["cursor"], "1-0");
     assert_eq!(tail.lines[0]["time"], "2026-11-01T12:00:00.007Z");
     assert_eq!(tail.lines[0]["event"]["n"].to_string(), "12345678901234567890");
-    assert_eq!(tail.position(), "1-0");
+    assert_eq!(tail.position(), "0-none,1-0,2-none");
 
     let more = log.events("more", 50).await;
     let rest = Tail::run(&log, &["--from", &tail.position()]).await.succeeds();
@@ -47,10 +47,10 @@ async fn without_follow_it_ends_at_the_end_as_it_was_at_the_start() {
 }
 
 #[tokio::test]
-async fn an_empty_log_gives_nothing_and_the_beginning() {
+async fn an_empty_log_gives_nothing_and_says_so_of_each_partition() {
     let log = Log::new(2).await;
     let tail = Tail::run(&log, &[]).await.succeeds();
-    assert_eq!((tail.lines.len(), tail.position().as_str()), (0, "beginning"));
+    assert_eq!((tail.lines.len(), tail.position().as_str()), (0, "0-none,1-none"));
 }
 
 #[tokio::test]
@@ -164,6 +164,10 @@ async fn a_position_that_the_log_does_not_hold_is_refused() {
     let beyond = Tail::run(&log, &["--from", "0-10"]).await;
     assert_eq!(beyond.status.code(), Some(1));
     assert!(beyond.errors.contains("ends before 10"), "{}", beyond.errors);
+
+    let came_and_went = Tail::run(&log, &["--from", "0-none"]).await;
+    assert_eq!(came_and_went.status.code(), Some(1));
+    assert!(came_and_went.errors.contains("leave 0-none out"), "{}", came_and_went.errors);
 
     let edge = Tail::run(&log, &["--from", "0-4"]).await.succeeds();
     assert_eq!(edge.lines.len(), 5);

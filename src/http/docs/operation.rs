@@ -20,10 +20,12 @@ pub(super) fn section(operation: &Operation<'_>) -> String {
     let parameters: String =
         PLACES.iter().map(|(place, heading)| under(heading, parameters(node, place))).collect();
     let body = under("Request body", body(node.get("requestBody")));
+    let messages: String = node.get("x-messages").entries().map(messages).collect();
+    let messages = under("Messages", messages);
     let answers = under("Answers", answers(id, node.get("responses")));
     format!(
         "<section id=\"{id}\" class=\"operation\">{title}{description}{calls}\
-         {parameters}{body}{answers}</section>"
+         {parameters}{body}{messages}{answers}</section>"
     )
 }
 
@@ -78,6 +80,13 @@ fn content((media_type, content): (&str, Node<'_>)) -> String {
     };
     let examples = example::examples(media_type, content);
     format!("<p class=\"content\">{}: {kind}</p>{note}{examples}", code(media_type))
+}
+
+/// What one side says when the connection is open.
+fn messages((side, messages): (&str, Node<'_>)) -> String {
+    let kind = schema::kind(messages.get("schema"));
+    let examples = example::examples("application/json", messages);
+    format!("<p class=\"content\">of the {side}: {kind}</p>{examples}")
 }
 
 fn answers(operation: &str, responses: Node<'_>) -> String {

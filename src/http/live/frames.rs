@@ -1,6 +1,5 @@
 //! What a stream's items are as Server-Sent Events.
 
-use std::io::Write;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -8,7 +7,7 @@ use serde::Serialize;
 
 use crate::cursor::Cursor;
 use crate::json;
-use crate::live::{End, Form, Item, Lost};
+use crate::live::{End, Form, Item, Lost, Message, News};
 use crate::position::Position;
 use crate::reader::StoredEvent;
 
@@ -26,22 +25,34 @@ struct Notification<'a> {
     cursor: Cursor,
 }
 
+const ID: &[u8] = b"id: ";
+const DATA: &[u8] = b"data: ";
+const BLOCK_END: &[u8] = b"\n\n";
+
 /// The block of an item.
 pub(super) fn of(item: Item, form: Form, retry: Duration) -> Bytes {
     match item {
         Item::Ready(position) => ready(&position, retry),
-        Item::Live(message) => message.shared(form, |event, position| {
-            let mut out = Vec::with_capacity(room(event, form));
-            put(&mut out, format_args!("id: {position}\n"));
-            data(&mut out, event, form);
-            out.into()
-        }),
+        Item::Live(message) => shared(&message, form),
+        Item::Early(news) => early(&news),
         Item::Read(event, position) => read(&event, position.as_ref(), form),
         // Without data nothing is dispatched, and the client knows the id all the same.
         Item::Beat(position) => format!(":\nid: {position}\n\n").into(),
         Item::Reset(lost, position) => reset(lost, &position),
         Item::End(end) => closed(end),
     }
+}
+
+/// The JSON in the block of an event that all who follow it get.
+pub(super) fn shared_data(message: &Message, form: Form) -> Bytes {
+    let block = shared(message, form);
+    let begin = ID.len() + message.position().len() + 1 + DATA.len();
+    block.slice(begin..block.len() - BLOCK_END.len())
+}
+
+/// Made once for all of them.
+fn shared(message: &Message, form: Form) -> Bytes {
+    message.shared(form, |event, position| block(event, Some(position), form))
 }
 
 fn ready(position: &Position, retry: Duration) -> Bytes {
@@ -51,40 +62,69 @@ fn ready(position: &Position, retry: Duration) -> Bytes {
 }
 
 fn read(event: &StoredEvent, position: Option<&Position>, form: Form) -> Bytes {
+    block(event, position.map(Position::to_string).as_deref(), form)
+}
+
+fn block(event: &StoredEvent, position: Option<&str>, form: Form) -> Bytes {
     let mut out = Vec::with_capacity(room(event, form));
     if let Some(position) = position {
-        put(&mut out, format_args!("id: {position}\n"));
+        out.extend_from_slice(ID);
+        out.extend_from_slice(position.as_bytes());
+        out.push(b'\n');
     }
+    out.extend_from_slice(DATA);
     data(&mut out, event, form);
+    out.extend_from_slice(BLOCK_END);
+    out.into()
+}
+
+/// The JSON in the block of what is early.
+pub(super) fn early_data(news: &News) -> Bytes {
+    let block = early(news);
+    block.slice(DATA.len()..block.len() - BLOCK_END.len())
+}
+
+/// Without an id: a client that comes again is to begin where the log has confirmed what came. Made
+/// once for all who are told.
+fn early(news: &News) -> Bytes {
+    news.shared(early_block)
+}
+
+fn early_block(news: &News) -> Bytes {
+    let mut out = Vec::with_capacity(FRAME);
+    out.extend_from_slice(DATA);
+    let notification = Notification {
+        id: news.id(),
+        r#type: news.kind(),
+        source_type: news.source_type(),
+        source_id: news.source_id(),
+        cursor: news.cursor(),
+    };
+    // Text into memory does not fail.
+    let _ = serde_json::to_writer(&mut out, &notification);
+    out.extend_from_slice(BLOCK_END);
     out.into()
 }
 
 fn reset(lost: Lost, position: &Position) -> Bytes {
-    let reason = match lost {
-        Lost::Removed => "removed",
-        Lost::Shortened => "shortened",
-    };
+    let reason = lost.as_str();
     let data = format!(r#"{{"reason":"{reason}","position":"{position}"}}"#);
     format!("id: {position}\nevent: reset\ndata: {data}\n\n").into()
 }
 
 fn closed(end: End) -> Bytes {
-    let reason = match end {
-        End::Slow => "slow",
-        End::Closing => "shutting_down",
-    };
+    let reason = end.as_str();
     format!("event: closed\ndata: {{\"reason\":\"{reason}\"}}\n\n").into()
 }
 
-fn data(out: &mut Vec<u8>, event: &StoredEvent, form: Form) {
-    out.extend_from_slice(b"data: ");
+/// The JSON of an event.
+pub(super) fn data(out: &mut Vec<u8>, event: &StoredEvent, form: Form) {
     match form {
         Form::Notification => notification(out, event),
         Form::Event => {
             json::write_event_object(out, event.cursor(), event.time(), &event.value());
         }
     }
-    out.extend_from_slice(b"\n\n");
 }
 
 fn notification(out: &mut Vec<u8>, event: &StoredEvent) {
@@ -99,16 +139,12 @@ fn notification(out: &mut Vec<u8>, event: &StoredEvent) {
     let _ = serde_json::to_writer(out, &notification);
 }
 
-fn room(event: &StoredEvent, form: Form) -> usize {
+/// About as many bytes as that takes.
+pub(super) fn room(event: &StoredEvent, form: Form) -> usize {
     match form {
         Form::Notification => FRAME,
         Form::Event => FRAME + event.len(),
     }
-}
-
-/// Writing to a vector does not fail.
-fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    let _ = out.write_fmt(text);
 }
 
 #[cfg(test)]
@@ -117,7 +153,7 @@ mod tests {
 
     fn event(value: &[u8]) -> StoredEvent {
         let texts = ["id\n1", "push", "repo", "owner/repo", "application/json"];
-        StoredEvent::new(Cursor::new(3, 42).unwrap(), 7, texts, value, true).unwrap()
+        StoredEvent::new(Cursor::new(3, 42).unwrap(), 7, texts, value).unwrap()
     }
 
     fn text(item: Item, form: Form) -> String {

@@ -4,42 +4,31 @@ use axum::http::HeaderMap;
 
 use super::super::problem::Problem;
 use super::super::reading::{Faults, decoded, decoded_lossily};
-use crate::event::{Selection, Source};
+use super::asked::{self, Named};
+use crate::event::Selection;
 use crate::live::{Form, Request, Start};
-use crate::position::Position;
 use crate::settings;
 
 const NAMES: [&str; 7] =
     ["source_type", "source_id", "types", "include", "recent", "after", "last_event_id"];
 const HEADER: &str = "last-event-id";
-/// The most types of events that are named.
-const TYPES: usize = 100;
 
-/// What is asked for.
-#[derive(Debug)]
-pub(super) struct Query {
-    pub(super) request: Request,
-    pub(super) form: Form,
-}
-
-impl Query {
-    /// Reads the query of an address, and the headers.
-    pub(super) fn read(
-        query: Option<&str>,
-        headers: &HeaderMap,
-        settings: &settings::Live,
-    ) -> Result<Self, Problem> {
-        let mut faults = Faults::default();
-        let given = Given::read(query.unwrap_or_default(), &mut faults);
-        let selection = given.selection(settings.sources, &mut faults);
-        let form = given.form(&mut faults);
-        let start = given.start(headers, settings.recent, &mut faults);
-        match (selection, form, start) {
-            (Some(selection), Some(form), Some(start)) if faults.is_empty() => {
-                Ok(Query { request: Request { selection, start }, form })
-            }
-            _ => Err(faults.problem()),
+/// Reads the query of an address, and the headers.
+pub(super) fn read(
+    query: Option<&str>,
+    headers: &HeaderMap,
+    settings: &settings::Live,
+) -> Result<Request, Problem> {
+    let mut faults = Faults::default();
+    let given = Given::read(query.unwrap_or_default(), &mut faults);
+    let selection = given.selection(settings.sources, &mut faults);
+    let form = given.form(&mut faults);
+    let start = given.start(headers, settings.recent, &mut faults);
+    match (selection, form, start) {
+        (Some(selection), Some(form), Some(start)) if faults.is_empty() => {
+            Ok(Request { selection, start, form })
         }
+        _ => Err(faults.problem()),
     }
 }
 
@@ -90,64 +79,49 @@ impl Given {
     }
 
     /// A `source_id` belongs to the `source_type` before it. One without any means all of its type.
-    fn selection(&self, most: usize, faults: &mut Faults) -> Option<Selection> {
-        let mut selection = Some(Selection::everything());
-        let mut source_type = None;
-        for (index, (part, value)) in self.sources.iter().enumerate() {
-            let added = match part {
-                Part::Type => {
-                    source_type = Some(value);
-                    let has_id = self.sources.get(index + 1).is_some_and(|next| next.0 == Part::Id);
-                    if has_id {
-                        continue;
-                    }
-                    selection.take().map(|selection| selection.and_all_of(value))
+    fn named(&self, faults: &mut Faults) -> Option<Vec<Named>> {
+        let mut named: Vec<Named> = Vec::new();
+        for (part, value) in &self.sources {
+            match (part, named.last_mut()) {
+                (Part::Type, _) => {
+                    named.push(Named { source_type: value.clone(), source_id: None });
                 }
-                Part::Id => {
-                    let Some(source_type) = source_type else {
-                        faults.add("source_id", "comes before any source_type; give that first");
-                        return None;
-                    };
-                    let source = Source::new(source_type, value);
-                    selection.take().map(|selection| source.map(|source| selection.and(source)))
+                (Part::Id, None) => {
+                    faults.add("source_id", "comes before any source_type; give that first");
+                    return None;
                 }
-            };
-            match added {
-                Some(Ok(more)) => selection = Some(more),
-                Some(Err(invalid)) => faults.add(invalid.member, invalid.to_string()),
-                None => {}
+                (Part::Id, Some(last)) if last.source_id.is_none() => {
+                    last.source_id = Some(value.clone());
+                }
+                (Part::Id, Some(last)) => {
+                    let source_type = last.source_type.clone();
+                    named.push(Named { source_type, source_id: Some(value.clone()) });
+                }
             }
         }
-        if self.sources.len() > 2 * most {
+        Some(named)
+    }
+
+    fn selection(&self, most: usize, faults: &mut Faults) -> Option<Selection> {
+        let named = self.named(faults)?;
+        let selection = asked::selection(&named, |_, member, detail| faults.add(member, detail));
+        let count = selection.as_ref().map_or(0, asked::names);
+        if self.sources.len() > 2 * most || count > most {
             faults.add("source_id", format!("is given too often; at most {most} sources"));
         }
-        let kinds = self.types(faults);
-        let named = selection?;
-        if named.sources().len() + named.source_types().len() > most {
-            faults.add("source_id", format!("is given too often; at most {most} sources"));
-        }
-        Some(named.only(kinds?))
+        let kinds = self.types(faults)?;
+        Some(selection?.only(kinds))
     }
 
     fn types(&self, faults: &mut Faults) -> Option<Vec<String>> {
         let Some(text) = self.get("types") else { return Some(Vec::new()) };
-        let kinds: Vec<_> = text.split(',').map(str::to_owned).collect();
-        if kinds.iter().any(String::is_empty) || kinds.len() > TYPES {
-            faults.add("types", format!("is not a list of 1 to {TYPES} types, as in push,pull"));
-            return None;
-        }
-        Some(kinds)
+        let kinds = asked::types(text.split(',').map(str::to_owned).collect());
+        kinds.map_err(|detail| faults.add("types", detail)).ok()
     }
 
     fn form(&self, faults: &mut Faults) -> Option<Form> {
-        match self.get("include") {
-            None => Some(Form::Notification),
-            Some("event") => Some(Form::Event),
-            Some(_) => {
-                faults.add("include", "is not event; leave it out for identifiers only");
-                None
-            }
-        }
+        let form = self.get("include").map_or(Ok(Form::Notification), asked::form);
+        form.map_err(|detail| faults.add("include", detail)).ok()
     }
 
     /// The header is what the browser adds when it comes again, to the same address: it knows best.
@@ -164,9 +138,9 @@ impl Given {
             let Some(text) = text.filter(|text| !text.is_empty() || name == "after") else {
                 continue;
             };
-            match text.parse::<Position>() {
+            match asked::position(text) {
                 Ok(position) => start = start.or(Some(Start::After(position))),
-                Err(error) => faults.add(name, format!("is {error}")),
+                Err(detail) => faults.add(name, detail),
             }
         }
         start.or(Some(Start::Now { recent: recent? }))
@@ -175,15 +149,10 @@ impl Given {
     fn recent(&self, most: usize, faults: &mut Faults) -> Option<usize> {
         let Some(text) = self.get("recent") else { return Some(0) };
         let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
-        let count = text.parse().ok().filter(|count| is_plain && *count <= most);
-        if count.is_none() {
-            faults.add("recent", format!("is not a number from 0 to {most}"));
-        }
+        let count = text.parse().ok().filter(|_| is_plain);
         let has_source = self.sources.iter().any(|(part, _)| *part == Part::Id);
-        if count.is_some_and(|count| count > 0) && !has_source {
-            faults.add("recent", "is of single sources; give a source_id, or use after");
-        }
-        count
+        let recent = asked::recent(count, most, has_source);
+        recent.map_err(|detail| faults.add("recent", detail)).ok()
     }
 }
 
@@ -196,17 +165,17 @@ mod tests {
         Settings::load([]).unwrap().live
     }
 
-    fn read(query: &str) -> Query {
-        Query::read(Some(query), &HeaderMap::new(), &settings()).unwrap()
+    fn read(query: &str) -> Request {
+        super::read(Some(query), &HeaderMap::new(), &settings()).unwrap()
     }
 
     fn wrong(query: &str) -> Vec<String> {
-        let problem = Query::read(Some(query), &HeaderMap::new(), &settings()).unwrap_err();
+        let problem = super::read(Some(query), &HeaderMap::new(), &settings()).unwrap_err();
         problem.parameter_names()
     }
 
     fn sources(query: &str) -> Vec<String> {
-        let selection = read(query).request.selection;
+        let selection = read(query).selection;
         let single = selection.sources().iter();
         let single = single.map(|source| format!("{}:{}", source.kind(), source.id()));
         single.chain(selection.source_types().iter().cloned()).collect()
@@ -214,7 +183,7 @@ mod tests {
 
     #[test]
     fn ids_belong_to_the_type_before_them() {
-        assert!(read("").request.selection.is_everything());
+        assert!(read("").selection.is_everything());
         assert_eq!(sources("source_type=repo&source_id=b&source_id=a%2Fb"), ["repo:a/b", "repo:b"]);
         assert_eq!(
             sources("source_type=repo&source_id=a&source_type=user&source_id=b"),
@@ -228,7 +197,7 @@ mod tests {
     fn types_and_form() {
         let query = read("types=push,pull&include=event");
         assert_eq!(query.form, Form::Event);
-        let selection = query.request.selection;
+        let selection = query.selection;
         assert!(selection.takes_kind("pull") && !selection.takes_kind("star"));
         assert_eq!(read("").form, Form::Notification);
     }
@@ -238,7 +207,7 @@ mod tests {
         let start = |query: &str, header: Option<&str>| {
             let header = header.map(|text| (HEADER.parse().unwrap(), text.parse().unwrap()));
             let headers = HeaderMap::from_iter(header);
-            Query::read(Some(query), &headers, &settings()).unwrap().request.start
+            super::read(Some(query), &headers, &settings()).unwrap().start
         };
         let after = |text: &str| Start::After(text.parse().unwrap());
         let one = "source_type=s&source_id=i&recent=5";
@@ -274,7 +243,7 @@ mod tests {
         let many: String = (0..101).map(|n| format!("&source_id={n}")).collect();
         assert_eq!(wrong(&format!("source_type=s{many}")), ["source_id"]);
         let header = HeaderMap::from_iter([(HEADER.parse().unwrap(), "x".parse().unwrap())]);
-        let problem = Query::read(None, &header, &settings()).unwrap_err();
+        let problem = super::read(None, &header, &settings()).unwrap_err();
         assert_eq!(problem.parameter_names(), ["Last-Event-ID"]);
     }
 }

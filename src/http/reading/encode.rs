@@ -52,7 +52,7 @@ pub(super) fn results(cursors: &[Cursor], outcomes: &[Outcome]) -> Vec<u8> {
 fn result(out: &mut Vec<u8>, cursor: Cursor, outcome: &Outcome) {
     out.extend_from_slice(b"{\"status\":\"");
     let status = match outcome {
-        Ok(Found::Event(event)) if event.is_json() => {
+        Ok(Found::Event(event)) => {
             out.extend_from_slice(b"found\",");
             entry(out, event);
             out.push(b'}');
@@ -60,7 +60,7 @@ fn result(out: &mut Vec<u8>, cursor: Cursor, outcome: &Outcome) {
         }
         Ok(Found::NotYet) => "not_yet",
         Ok(Found::Removed { .. }) => "gone",
-        Ok(Found::Event(_) | Found::NoPartition { .. } | Found::NoEvent) => "not_found",
+        Ok(Found::NoPartition { .. } | Found::NoEvent) => "not_found",
         Err(ReadError::AnswerFull) => "omitted",
         Err(_) => "unavailable",
     };

@@ -39,8 +39,8 @@ async fn read(app: &App, text: &str, headers: &HeaderMap) -> Result<Response, Pr
     let cursor = text.parse().map_err(malformed)?;
     app.answers.check()?;
     match app.reader.event(cursor).await.map_err(refusal::unread)? {
-        Found::Event(event) if event.is_json() => answer(app, &event, headers),
-        Found::Event(_) | Found::NoEvent => Err(refusal::no_event(cursor)),
+        Found::Event(event) => answer(app, &event, headers),
+        Found::NoEvent => Err(refusal::no_event(cursor)),
         Found::NotYet => Err(refusal::not_yet(cursor)),
         Found::Removed { earliest } => Err(refusal::removed(cursor, earliest)),
         Found::NoPartition { count } => Err(refusal::no_partition(cursor, count)),

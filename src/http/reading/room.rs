@@ -6,8 +6,8 @@ use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::super::problem::Problem;
-use super::super::unread;
 use super::refusal;
+use crate::kept::keeping;
 use crate::metrics::Metrics;
 
 /// Room for answers to reads, apart from that of what is posted: clients that ask for much and do
@@ -51,7 +51,7 @@ impl Room {
         self.metrics.answers.inc_by(count.into());
         let held =
             Held { _permit: permit, bytes: count.into(), metrics: Arc::clone(&self.metrics) };
-        Ok(unread::keeping(bytes, held))
+        Ok(keeping(bytes, held))
     }
 }
 

@@ -5,7 +5,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::Context;
 use super::{ANSWER, FollowError, StartAt};
-use crate::cursor::Cursor;
+use crate::position::Position;
 
 /// The offsets that a partition holds.
 pub(super) struct Bounds {
@@ -48,12 +48,13 @@ impl Bounds {
     /// What comes behind an offset that has been seen.
     fn behind(&self, partition: i32, offset: i64) -> Result<i64, FollowError> {
         let next = offset.saturating_add(1);
-        let Some(after) = Cursor::new(partition, offset) else { return Ok(self.start) };
         if next < self.start {
-            return Err(FollowError::Removed { after, earliest: self.start });
+            let mut after = Position::beginning();
+            after.set_next(partition, next);
+            return Err(FollowError::Removed { after, partition, earliest: self.start });
         }
         if next > self.end {
-            return Err(FollowError::Beyond { after, end: self.end });
+            return Err(FollowError::Beyond { partition, offset, end: self.end });
         }
         Ok(next)
     }

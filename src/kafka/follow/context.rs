@@ -12,7 +12,6 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{Follow, FollowError, rebalance};
-use crate::cursor::Cursor;
 use crate::kafka::client;
 use crate::position::Position;
 
@@ -136,8 +135,11 @@ impl Context {
     }
 
     pub(super) fn position(&self) -> Position {
-        let before = |(&partition, own): (&i32, &Partition)| Cursor::new(partition, own.taken - 1);
-        self.state().own.iter().filter_map(before).collect()
+        let mut position = Position::beginning();
+        for (&partition, own) in &self.state().own {
+            position.set_next(partition, own.taken);
+        }
+        position
     }
 
     /// What was taken and is not committed, of all partitions or of these.

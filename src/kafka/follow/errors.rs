@@ -2,7 +2,7 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::cursor::Cursor;
+use crate::position::Position;
 
 /// What is in the way.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,26 +24,28 @@ pub enum FollowError {
     NoLeader(i32),
     /// What comes after the position has been removed.
     #[error(
-        "the log no longer holds what comes after {after}: it begins at {}-{earliest} now; to go \
-         on without what is missing, leave {after} out of the position",
-        after.partition()
+        "the log no longer holds what comes after {after}: it begins at {partition}-{earliest} \
+         now; to go on without what is missing, leave {after} out of the position"
     )]
     Removed {
-        /// The cursor in the position.
-        after: Cursor,
-        /// The first offset that the partition still has.
+        /// What the position says of the partition.
+        after: Position,
+        /// The partition.
+        partition: i32,
+        /// The first offset that it still has.
         earliest: i64,
     },
     /// The position lies behind the end.
     #[error(
-        "the log has not come to {after}: partition {} ends before {end}; the position is of \
-         another topic, or the topic has been made anew",
-        after.partition()
+        "the log has not come to {partition}-{offset}: partition {partition} ends before {end}; \
+         the position is of another topic, or the topic has been made anew"
     )]
     Beyond {
-        /// The cursor in the position.
-        after: Cursor,
-        /// The offset that the partition's next record will have.
+        /// The partition.
+        partition: i32,
+        /// Its offset in the position.
+        offset: i64,
+        /// The offset that its next record will have.
         end: i64,
     },
     /// Kafka refuses, or librdkafka does.

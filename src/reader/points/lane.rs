@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::Ask;
+use super::ask::{Ask, Budget};
 use crate::kafka::StoredEvent;
 use crate::reader::{Found, ReadError};
 
@@ -22,6 +22,8 @@ pub(super) struct Lane {
     run: Option<Run>,
     /// Where the last read began.
     at: i64,
+    /// When something came of the partition.
+    heard: Option<Instant>,
 }
 
 /// One read, and those who wait for it.
@@ -40,7 +42,7 @@ pub(super) enum OutOfRange {
 
 impl Lane {
     pub(super) fn add(&mut self, ask: Ask) {
-        self.waiting.entry(ask.cursor.offset()).or_default().push(ask);
+        self.waiting.entry(ask.cursor().offset()).or_default().push(ask);
     }
 
     /// Whether nothing is asked and nothing is read.
@@ -78,18 +80,33 @@ impl Lane {
         Some(from)
     }
 
-    /// Takes a record. What was asked before it has none: reading goes on in order.
-    pub(super) fn see(&mut self, offset: i64, event: impl FnOnce() -> Option<StoredEvent>) {
+    /// Takes a record. What was asked before it has none: reading goes on in order. An event is
+    /// looked at and kept only for those who have room for it.
+    pub(super) fn see(
+        &mut self,
+        offset: i64,
+        budget: &Budget,
+        event: impl FnOnce() -> Option<StoredEvent>,
+    ) {
+        self.heard = Some(Instant::now());
         let Some(run) = &mut self.run else { return };
         run.answer_below(offset, &Found::NoEvent);
-        if let Some(asks) = run.asks.remove(&offset) {
-            let found = event().map_or(Found::NoEvent, Found::Event);
-            asks.into_iter().for_each(|ask| ask.answer(Ok(found.clone())));
+        let Some(mut asks) = run.asks.remove(&offset) else { return };
+        let without_room = asks.extract_if(.., |ask| ask.has_no_room());
+        without_room.for_each(|ask| ask.answer(Err(ReadError::AnswerFull)));
+        if asks.is_empty() {
+            return;
         }
+        let found = match event() {
+            Some(event) => budget.hold(event).map(Found::Event),
+            None => Ok(Found::NoEvent),
+        };
+        asks.into_iter().for_each(|ask| ask.answer(found.clone()));
     }
 
     /// Takes the end of the partition: nothing is at this offset yet.
     pub(super) fn end(&mut self, offset: i64) {
+        self.heard = Some(Instant::now());
         let Some(run) = &mut self.run else { return };
         run.answer_below(offset, &Found::NoEvent);
         run.answer_all(&Ok(Found::NotYet));
@@ -97,6 +114,7 @@ impl Lane {
 
     /// Takes where the partition begins and ends, after its offset was said not to be there.
     pub(super) fn out_of_range(&mut self, bounds: &Range<i64>) -> OutOfRange {
+        self.heard = Some(Instant::now());
         let Some(run) = &mut self.run else { return OutOfRange::Done };
         run.answer_below(bounds.start, &Found::Removed { earliest: bounds.start });
         let Some((&from, _)) = run.asks.first_key_value() else { return OutOfRange::Done };
@@ -119,14 +137,18 @@ impl Lane {
         }
     }
 
-    /// Answers those whose time is up, and forgets those who have gone.
-    pub(super) fn give_up(&mut self, now: Instant) {
+    /// Answers those who need not wait any longer, and forgets those who have gone.
+    pub(super) fn give_up(&mut self, now: Instant, timeout: Duration) {
+        let heard = self.heard;
         let run = self.run.as_mut().map(|run| &mut run.asks);
         for asks in run.into_iter().chain([&mut self.waiting]) {
             for waiting in asks.values_mut() {
-                let late = waiting.extract_if(.., |ask| ask.deadline <= now);
-                late.for_each(|ask| ask.answer(Err(ReadError::Unavailable)));
-                waiting.retain(|ask| !ask.reply.is_closed());
+                waiting.retain(|ask| !ask.is_gone());
+                for ask in waiting.extract_if(.., |ask| ask.given_up(now, heard, timeout).is_some())
+                {
+                    let error = ask.given_up(now, heard, timeout);
+                    ask.answer(Err(error.unwrap_or(ReadError::Unavailable)));
+                }
             }
             asks.retain(|_, waiting| !waiting.is_empty());
         }
@@ -155,14 +177,18 @@ fn answer(asks: BTreeMap<i64, Vec<Ask>>, with: &Result<Found, ReadError>) {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::oneshot;
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
 
     use super::*;
     use crate::cursor::Cursor;
+    use crate::reader::room::Room;
 
     fn ask(lane: &mut Lane, offset: i64) {
-        let (reply, _) = oneshot::channel();
-        lane.add(Ask { cursor: Cursor::new(0, offset).unwrap(), deadline: Instant::now(), reply });
+        let waiting = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let room = Arc::new(Room::new(100));
+        lane.add(Ask::new(Cursor::new(0, offset).unwrap(), room, waiting).0);
     }
 
     /// Where the next read begins, which then finds nothing.

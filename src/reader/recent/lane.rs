@@ -45,13 +45,13 @@ impl Lane {
         }
     }
 
-    /// Reads the next chunk.
+    /// Reads the next chunk, and says whether it got through it.
     pub(super) fn go_back(
         &mut self,
         scanner: &mut Scanner<'_>,
         source: &Source,
         (limit, max_bytes): (usize, usize),
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
         let (before, low) = (self.before.unwrap_or(0), self.low.unwrap_or(0));
         let from = low.max(before - self.chunk);
         let stretch = Stretch { partition: self.partition, from, to: before };
@@ -70,13 +70,13 @@ impl Lane {
         if !progress.is_whole {
             // Larger records than thought: so many fit, and half of that is on the safe side.
             self.chunk = ((progress.next - from) / 2).clamp(1, self.chunk / 2 + 1);
-            return Ok(());
+            return Ok(false);
         }
         // What did not fit has to be found again.
         self.before = Some(newest.dropped.map_or(from, |offset| offset + 1));
         self.find(newest.events.into_iter().rev());
         self.time = self.time.min(first_time);
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -34,14 +34,25 @@ impl Lane {
         let stretch = Stretch { partition: self.partition, from: self.next, to: self.end };
         let (events, progress) = scanner.events(stretch, selection, enough)?;
         let time = self.time.max(progress.time.unwrap_or(i64::MIN));
-        for event in events {
-            let latest = self.found.back().map_or(self.time, |(latest, _)| *latest);
-            self.found.push_back((event.time().max(latest), event));
-        }
+        self.find(events);
         self.is_fresh &= progress.next == self.next;
         self.next = progress.next;
         self.time = time;
         self.is_done = progress.is_whole;
         Ok(())
+    }
+
+    /// Takes the events of all that is left of it.
+    pub(super) fn end_with(&mut self, events: Vec<StoredEvent>) {
+        self.find(events);
+        self.next = self.end;
+        self.is_done = true;
+    }
+
+    fn find(&mut self, events: Vec<StoredEvent>) {
+        for event in events {
+            let latest = self.found.back().map_or(self.time, |(latest, _)| *latest);
+            self.found.push_back((event.time().max(latest), event));
+        }
     }
 }

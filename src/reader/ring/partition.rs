@@ -6,7 +6,8 @@ use std::iter;
 use std::ops::Range;
 
 use super::{Hit, is_wasteful, room};
-use crate::kafka::StoredEvent;
+use crate::cursor::Cursor;
+use crate::kafka::{Candidate, StoredEvent};
 
 /// The newest events of one partition. Offsets grow from front to back.
 ///
@@ -24,10 +25,16 @@ pub(super) struct Partition {
 }
 
 struct Entry {
-    event: StoredEvent,
+    candidate: Candidate,
     hash: u64,
     /// The number of the event before of the same hash, which may be gone.
     previous: Option<u64>,
+}
+
+impl Entry {
+    fn cursor(&self) -> Cursor {
+        self.candidate.unchecked().cursor()
+    }
 }
 
 impl Partition {
@@ -53,32 +60,31 @@ impl Partition {
     /// A time before which everything lies that is not covered any more, as far as a partition's
     /// times grow. The end of all times where nothing is known.
     pub(super) fn since(&self) -> i64 {
-        let first = || self.entries.front().map(|entry| entry.event.time());
+        let first = || self.entries.front().map(|entry| entry.candidate.unchecked().time());
         self.gone.or_else(first).unwrap_or(i64::MAX)
     }
 
-    pub(super) fn events(&self) -> impl Iterator<Item = &StoredEvent> {
-        self.entries.iter().map(|entry| &entry.event)
+    pub(super) fn all(&self) -> impl Iterator<Item = &StoredEvent> {
+        self.entries.iter().map(|entry| entry.candidate.unchecked())
     }
 
     /// The events in a range of offsets, oldest first.
-    pub(super) fn between(&self, range: Range<i64>) -> impl Iterator<Item = &StoredEvent> {
-        let index =
-            |offset| self.entries.partition_point(|entry| entry.event.cursor().offset() < offset);
+    pub(super) fn between(&self, range: Range<i64>) -> impl Iterator<Item = &Candidate> {
+        let index = |offset| self.entries.partition_point(|entry| entry.cursor().offset() < offset);
         let range = index(range.start)..index(range.end).max(index(range.start));
-        self.entries.range(range).map(|entry| &entry.event)
+        self.entries.range(range).map(|entry| &entry.candidate)
     }
 
     /// Whether it took the event, which it does when it is ahead.
-    pub(super) fn push(&mut self, event: StoredEvent, hash: u64) -> bool {
-        let offset = event.cursor().offset();
+    pub(super) fn push(&mut self, candidate: Candidate, hash: u64) -> bool {
+        let offset = candidate.unchecked().cursor().offset();
         if offset < self.covered.end {
             return false;
         }
         self.covered.end = offset.saturating_add(1);
         let number = self.first + self.entries.len() as u64;
         let previous = self.newest.insert(hash, number);
-        self.entries.push_back(Entry { event, hash, previous });
+        self.entries.push_back(Entry { candidate, hash, previous });
         true
     }
 
@@ -90,17 +96,19 @@ impl Partition {
         if !self.covered.contains(&offset) {
             return Hit::Miss;
         }
-        match self.entries.binary_search_by_key(&offset, |entry| entry.event.cursor().offset()) {
-            Ok(index) => Hit::Event(self.entries[index].event.clone()),
+        match self.entries.binary_search_by_key(&offset, |entry| entry.cursor().offset()) {
+            Ok(index) => {
+                self.entries[index].candidate.event().cloned().map_or(Hit::NoEvent, Hit::Event)
+            }
             Err(_) => Hit::NoEvent,
         }
     }
 
     /// The events whose source has this hash, newest first.
-    pub(super) fn of_hash(&self, hash: u64) -> impl Iterator<Item = &StoredEvent> {
+    pub(super) fn of_hash(&self, hash: u64) -> impl Iterator<Item = &Candidate> {
         let newest = self.newest.get(&hash).and_then(|&number| self.entry(number));
         iter::successors(newest, |entry| entry.previous.and_then(|number| self.entry(number)))
-            .map(|entry| &entry.event)
+            .map(|entry| &entry.candidate)
     }
 
     fn entry(&self, number: u64) -> Option<&Entry> {
@@ -108,16 +116,16 @@ impl Partition {
     }
 
     /// Lets the oldest event go. It and what lies before it are no longer covered.
-    pub(super) fn evict(&mut self) -> Option<StoredEvent> {
-        let Entry { event, hash, .. } = self.entries.pop_front()?;
+    pub(super) fn evict(&mut self) -> Option<Candidate> {
+        let Entry { candidate, hash, .. } = self.entries.pop_front()?;
         if self.newest.get(&hash) == Some(&self.first) {
             self.newest.remove(&hash);
         }
         self.first += 1;
-        self.gone = Some(event.time());
-        self.covered.start = event.cursor().offset().saturating_add(1);
+        self.gone = Some(candidate.unchecked().time());
+        self.covered.start = candidate.unchecked().cursor().offset().saturating_add(1);
         self.give_back();
-        Some(event)
+        Some(candidate)
     }
 
     fn give_back(&mut self) {

@@ -72,8 +72,8 @@ impl Place {
         self.records += 1;
         self.bytes += record.size();
         self.next = Some(offset + 1);
-        steps.push(match record.event() {
-            Some(event) => Step::Event(event),
+        steps.push(match record.candidate() {
+            Some(candidate) => Step::Event(candidate),
             None => Step::Passed { partition, next: offset + 1 },
         });
     }

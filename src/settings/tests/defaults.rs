@@ -18,6 +18,7 @@ fn the_defaults_are_what_the_documentation_promises() {
     assert_eq!(settings.http.request_timeout, Duration::from_secs(13));
     assert_eq!(settings.http.max_body, 8 << 20);
     assert!(settings.http.cors_origins.is_empty());
+    assert!(settings.http.console);
 
     assert_eq!(settings.admin.listen.to_string(), "127.0.0.1:8081");
 

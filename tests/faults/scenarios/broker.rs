@@ -4,12 +4,11 @@ use super::hasty;
 use crate::harness::{Broker, required, unique};
 use crate::report::Row;
 use crate::run::{Place, Run};
-use crate::traffic::Plan;
 
 async fn start(name: &'static str) -> (Broker, Run) {
     let mut broker = Broker::new();
     broker.start().await;
-    let run = Run::start(name, hasty().brokers(&broker.address()), &Plan::default()).await;
+    let run = Run::start(name, hasty().brokers(&broker.address()), &crate::plan()).await;
     (broker, run)
 }
 
@@ -59,7 +58,7 @@ pub async fn absent_at_start(name: &'static str) -> Row {
     let place =
         Place { source_type: unique("f"), brokers: broker.address(), redis: required("REDIS_URL") };
     let app = builder.clone().start_unready().await;
-    let mut run = Run::of(place, name, builder, &Plan::default(), app).await;
+    let mut run = Run::of(place, name, builder, &crate::plan(), app).await;
 
     run.until("events are refused", |counts| counts.not_stored() > 100).await;
     assert_eq!(run.counts.stored(), 0);

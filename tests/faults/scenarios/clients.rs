@@ -9,9 +9,9 @@ use tokio::time::sleep;
 
 use super::{hasty, patient};
 use crate::harness::broker::Settings;
+use crate::harness::proxy::{Mode, Proxy};
 use crate::harness::{Broker, TestApp, eventually};
 use crate::journal::{self, Event, Journal, Verdict};
-use crate::proxy::{Mode, Proxy};
 use crate::report::Row;
 use crate::run::Run;
 use crate::traffic::Plan;
@@ -20,7 +20,7 @@ pub const CONNECTIONS: usize = 5000;
 
 /// Five thousand connections that all write.
 pub async fn thousands(name: &'static str) -> Row {
-    let plan = Plan { singles: CONNECTIONS - 20, batches: 20, data: 20..200, ..Plan::default() };
+    let plan = Plan { singles: CONNECTIONS - 20, batches: 20, data: 20..200, ..crate::plan() };
     let run = Run::start(name, TestApp::builder(), &plan).await;
 
     eventually("all are connected", async || {
@@ -39,7 +39,7 @@ pub async fn thousands(name: &'static str) -> Row {
 /// Many that send half a request, or byte by byte, or reset: the others do not notice, and
 /// nothing is written of what was not complete.
 pub async fn slow_and_half(name: &'static str) -> Row {
-    let mut run = Run::start(name, hasty().set("http.body_timeout", "3s"), &Plan::default()).await;
+    let mut run = Run::start(name, hasty().set("http.body_timeout", "3s"), &crate::plan()).await;
     let address = run.app.client.address.clone();
     let before = run.counts.stored();
 
@@ -107,7 +107,7 @@ pub async fn hanging_up(name: &'static str) -> Row {
     let mut broker = Broker::with(&Settings::plain().advertised(proxy.port()));
     broker.start().await;
     proxy.serve(broker.address());
-    let plan = Plan { singles: 2, batches: 0, ..Plan::default() };
+    let plan = Plan { singles: 8, batches: 0, ..crate::plan() };
     let mut run = Run::start(name, patient().brokers(&proxy.address()), &plan).await;
 
     // Answers take their time, so that nobody has one when everybody leaves.
@@ -169,7 +169,8 @@ pub async fn overload(name: &'static str) -> Row {
     let mut broker = Broker::with(&Settings::plain().advertised(proxy.port()));
     broker.start().await;
     proxy.serve(broker.address());
-    let plan = Plan { singles: 400, batches: 40, data: 20..4000, ..Plan::default() };
+    let rest = Duration::ZERO;
+    let plan = Plan { singles: 400, batches: 40, data: 20..4000, rest, ..crate::plan() };
     let builder = TestApp::builder()
         .brokers(&proxy.address())
         .set("publisher.max_in_flight_bytes", "2MiB")
@@ -179,9 +180,9 @@ pub async fn overload(name: &'static str) -> Row {
 
     // Each piece of 64 KiB takes its time: about a megabyte a second.
     proxy.set(Mode::Delay(Duration::from_millis(50)));
-    run.until("events are refused", |counts| counts.not_stored() > 5000).await;
+    run.until("events are refused", |counts| counts.not_stored() > 2000).await;
     let stored = run.counts.stored();
-    run.until("others are stored", |counts| counts.stored() > stored + 2000).await;
+    run.until("others are stored", |counts| counts.stored() > stored + 1000).await;
     proxy.set(Mode::Pass);
 
     run.recovers().await;
@@ -196,7 +197,7 @@ pub async fn overload(name: &'static str) -> Row {
 
 /// Memory after a while is what it was: 32 MiB are for an allocator that takes its time.
 pub async fn memory_over_time(name: &'static str, time: Duration) -> Row {
-    let run = Run::start(name, TestApp::builder(), &Plan::default()).await;
+    let run = Run::start(name, TestApp::builder(), &crate::plan()).await;
     let ends = Instant::now() + time;
     sleep(time / 4).await;
     let early = run.app.resident_kib();

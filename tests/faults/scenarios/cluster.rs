@@ -8,7 +8,6 @@ use super::{hasty, patient};
 use crate::harness::{Cluster, eventually, kafka};
 use crate::report::Row;
 use crate::run::Run;
-use crate::traffic::Plan;
 
 /// A broker other than the controller that leads a partition.
 fn a_leader(run: &Run) -> i32 {
@@ -21,7 +20,7 @@ fn a_leader(run: &Run) -> i32 {
 pub async fn leader_killed(name: &'static str) -> Row {
     let mut cluster = Cluster::start().await;
     let builder = patient().brokers(&cluster.addresses());
-    let mut run = Run::start(name, builder, &Plan::default()).await;
+    let mut run = Run::start(name, builder, &crate::plan()).await;
     let leader = a_leader(&run);
 
     run.counts.forget_stalls();
@@ -40,7 +39,7 @@ pub async fn leader_killed(name: &'static str) -> Row {
 pub async fn two_killed(name: &'static str) -> Row {
     let mut cluster = Cluster::start().await;
     let builder = hasty().brokers(&cluster.addresses());
-    let mut run = Run::start(name, builder, &Plan::default()).await;
+    let mut run = Run::start(name, builder, &crate::plan()).await;
 
     cluster.broker(2).kill().await;
     cluster.broker(3).kill().await;
@@ -64,7 +63,7 @@ pub async fn two_killed(name: &'static str) -> Row {
 pub async fn rolled(name: &'static str) -> Row {
     let mut cluster = Cluster::start().await;
     let builder = patient().brokers(&cluster.addresses());
-    let mut run = Run::start(name, builder, &Plan::default()).await;
+    let mut run = Run::start(name, builder, &crate::plan()).await;
 
     for node in [3, 2, 1] {
         cluster.broker(node).stop().await;

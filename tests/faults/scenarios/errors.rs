@@ -14,7 +14,15 @@ use crate::run::Run;
 use crate::traffic::Plan;
 
 /// Little: the mock cluster keeps the last 5 MiB of a partition, and everything is read back.
-const PLAN: Plan = Plan { singles: 2, batches: 1, batch_size: 10, data: 10..20, seed: 7 };
+const PLAN: Plan = Plan {
+    singles: 2,
+    batches: 1,
+    batch_size: 10,
+    first: 0,
+    data: 10..20,
+    rest: Duration::ZERO,
+    seed: 7,
+};
 
 /// Errors after which the producer tries again until the event's time is up, and whether the
 /// event may be in the log then.

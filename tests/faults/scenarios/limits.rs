@@ -16,7 +16,7 @@ pub async fn smaller_messages(name: &'static str) -> Row {
     let topic = unique("small");
     kafka::create_topic(&required("KAFKA_BROKERS"), &topic, 3, &[("max.message.bytes", "10240")])
         .await;
-    let plan = Plan { data: 20..14_000, ..Plan::default() };
+    let plan = Plan { data: 20..14_000, ..crate::plan() };
     let run = Run::start(name, hasty().topic(&topic), &plan).await;
 
     run.until("some are too large", |counts| counts.not_stored() > 200).await;
@@ -30,7 +30,7 @@ pub async fn smaller_messages(name: &'static str) -> Row {
 
 /// Deleted while it is written to, and made again by its operator.
 pub async fn topic_deleted(name: &'static str) -> Row {
-    let mut run = Run::start(name, hasty(), &Plan::default()).await;
+    let mut run = Run::start(name, hasty(), &crate::plan()).await;
     let (brokers, topic) = (run.app.brokers.clone(), run.app.topic.clone());
 
     kafka::delete_topic(&brokers, &topic).await;
@@ -47,7 +47,7 @@ pub async fn topic_deleted(name: &'static str) -> Row {
 
 /// Sources move to other partitions, and nothing is lost on the way.
 pub async fn partitions_added(name: &'static str) -> Row {
-    let mut run = Run::start(name, hasty(), &Plan::default()).await;
+    let mut run = Run::start(name, hasty(), &crate::plan()).await;
     let (brokers, topic) = (run.app.brokers.clone(), run.app.topic.clone());
 
     kafka::add_partitions(&brokers, &topic, 9).await;
@@ -66,7 +66,7 @@ pub async fn partitions_added(name: &'static str) -> Row {
 /// The topic's limit is lowered while it is written to: until that is known, Kafka itself refuses
 /// batches for their size.
 pub async fn messages_become_smaller(name: &'static str) -> Row {
-    let mut run = Run::start(name, hasty(), &Plan::default()).await;
+    let mut run = Run::start(name, hasty(), &crate::plan()).await;
     let (brokers, topic) = (run.app.brokers.clone(), run.app.topic.clone());
 
     kafka::configure_topic(&brokers, &topic, "max.message.bytes", "2048").await;
@@ -109,7 +109,7 @@ pub async fn rights_revoked(name: &'static str) -> Row {
         brokers: broker.back_door(),
         redis: required("REDIS_URL"),
     };
-    let mut run = Run::at(place, name, builder, &Plan::default()).await;
+    let mut run = Run::at(place, name, builder, &crate::plan()).await;
 
     rights("--remove", "Write");
     run.until("events are refused", |counts| counts.not_stored() > 100).await;

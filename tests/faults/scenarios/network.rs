@@ -8,10 +8,9 @@ use super::{hasty, patient};
 use crate::harness::Broker;
 use crate::harness::app::Builder;
 use crate::harness::broker::Settings;
-use crate::proxy::{Mode, Proxy};
+use crate::harness::proxy::{Mode, Proxy};
 use crate::report::Row;
 use crate::run::Run;
-use crate::traffic::Plan;
 
 struct Network {
     _broker: Broker,
@@ -24,7 +23,7 @@ async fn start(name: &'static str, builder: Builder) -> Network {
     let mut broker = Broker::with(&Settings::plain().advertised(proxy.port()));
     broker.start().await;
     proxy.serve(broker.address());
-    let run = Run::start(name, builder.brokers(&proxy.address()), &Plan::default()).await;
+    let run = Run::start(name, builder.brokers(&proxy.address()), &crate::plan()).await;
     Network { _broker: broker, proxy, run }
 }
 

@@ -16,7 +16,7 @@ async fn start(name: &'static str) -> (Broker, Run, Readers) {
     broker.start().await;
     let builder = hasty().brokers(&broker.address()).set("reader.memory", MEMORY);
     // Few writers: the readers are to come to the end of what these write.
-    let plan = Plan { singles: 6, batches: 1, batch_size: 20, ..Plan::default() };
+    let plan = Plan { singles: 6, batches: 1, batch_size: 20, ..crate::plan() };
     let run = Run::start(name, builder, &plan).await;
     let readers = Readers::start(&run.app.client, run.source_type());
     readers.until("much is read", |counts| counts.read > 100 && counts.replays > 1).await;

@@ -9,7 +9,6 @@ use crate::harness::app::Builder;
 use crate::harness::{PATIENCE, RedisServer, TestApp, eventually, required, unique};
 use crate::report::Row;
 use crate::run::{Place, Run};
-use crate::traffic::Plan;
 
 const DROPPED: &str = "dual_stream_notifications_dropped_total";
 
@@ -28,7 +27,7 @@ fn place(url: &str) -> Place {
 
 async fn start(name: &'static str, redis: &mut RedisServer) -> Run {
     redis.start().await;
-    Run::at(place(&redis.url()), name, builder(&redis.url()), &Plan::default()).await
+    Run::at(place(&redis.url()), name, builder(&redis.url()), &crate::plan()).await
 }
 
 async fn notifications_are_dropped(run: &Run, more: f64) {
@@ -150,7 +149,7 @@ pub async fn password_changed(name: &'static str) -> Row {
 
 pub async fn out_of_memory(name: &'static str) -> Row {
     let url = fake_redis::start(Manner::OutOfMemory).await;
-    let run = Run::at(place(&required("REDIS_URL")), name, builder(&url), &Plan::default()).await;
+    let run = Run::at(place(&required("REDIS_URL")), name, builder(&url), &crate::plan()).await;
 
     notifications_are_dropped(&run, 2000.0).await;
     finish(run).await
@@ -158,7 +157,7 @@ pub async fn out_of_memory(name: &'static str) -> Row {
 
 pub async fn garbage(name: &'static str) -> Row {
     let url = fake_redis::start(Manner::Garbage).await;
-    let run = Run::at(place(&required("REDIS_URL")), name, builder(&url), &Plan::default()).await;
+    let run = Run::at(place(&required("REDIS_URL")), name, builder(&url), &crate::plan()).await;
 
     notifications_are_dropped(&run, 2000.0).await;
     finish(run).await

@@ -4,11 +4,10 @@ use super::hasty;
 use crate::harness::Broker;
 use crate::report::Row;
 use crate::run::Run;
-use crate::traffic::Plan;
 
 /// What was answered is stored, what was taken is answered, and the last line says so.
 pub async fn terminated(name: &'static str) -> Row {
-    let mut run = Run::start(name, hasty(), &Plan::default()).await;
+    let mut run = Run::start(name, hasty(), &crate::plan()).await;
 
     for _ in 0..3 {
         let last = run.terminate().await;
@@ -39,7 +38,7 @@ pub async fn terminated_while_kafka_is_frozen(name: &'static str) -> Row {
     let mut broker = Broker::new();
     broker.start().await;
     let builder = hasty().brokers(&broker.address());
-    let mut run = Run::start(name, builder, &Plan::default()).await;
+    let mut run = Run::start(name, builder, &crate::plan()).await;
 
     broker.freeze();
     let last = run.terminate().await;
@@ -56,7 +55,7 @@ pub async fn terminated_while_kafka_is_frozen(name: &'static str) -> Row {
 
 /// Without a goodbye: what was answered is stored all the same.
 pub async fn killed(name: &'static str) -> Row {
-    let mut run = Run::start(name, hasty(), &Plan::default()).await;
+    let mut run = Run::start(name, hasty(), &crate::plan()).await;
 
     for _ in 0..5 {
         run.kill().await;

@@ -7,8 +7,8 @@ use tokio::time::sleep;
 
 use super::hasty;
 use crate::harness::broker::Settings;
+use crate::harness::proxy::{Mode, Proxy};
 use crate::harness::{Broker, RedisServer, unique};
-use crate::proxy::{Mode, Proxy};
 use crate::report::Row;
 use crate::run::{Place, Run};
 use crate::traffic::Plan;
@@ -84,7 +84,7 @@ impl World {
             Place { source_type: unique("f"), brokers: proxy.address(), redis: redis.url() };
         let builder = hasty().brokers(&proxy.address()).set("redis.url", redis.url());
         // Less than it could: everything is read back at the end.
-        let plan = Plan { singles: 8, batches: 2, batch_size: 20, seed, ..Plan::default() };
+        let plan = Plan { singles: 8, batches: 2, batch_size: 20, seed, ..crate::plan() };
         let run = Run::at(place, name, builder, &plan).await;
         World { broker, proxy, redis, run }
     }

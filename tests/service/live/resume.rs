@@ -1,8 +1,8 @@
 //! Going on where a stream was, in the log and beyond it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::harness::kafka::{create_topic, delete_records};
+use crate::harness::kafka::{create_topic, delete_all_records, delete_records};
 use crate::harness::reading::store;
 use crate::harness::{TestApp, required, unique};
 
@@ -17,6 +17,7 @@ async fn whoever_comes_again_has_everything_once() {
     while came.len() < all.len() {
         let mut stream = app.client.resume(SOURCE, &id).await;
         came.extend(stream.cursors(50).await);
+        stream.confirmed(came.last().unwrap()).await;
         id = stream.last_id.clone();
     }
     assert_eq!(came, all);
@@ -38,6 +39,7 @@ async fn any_instance_goes_on_where_another_was() {
         let app = if turn % 2 == 0 { &one } else { &other };
         let mut stream = app.client.resume(SOURCE, &id).await;
         came.extend(stream.cursors(20).await);
+        stream.confirmed(came.last().unwrap()).await;
         id = stream.last_id.clone();
     }
     assert_eq!(came, all);
@@ -92,6 +94,28 @@ async fn what_retention_has_removed_is_told_once() {
         let mut stream = app.client.resume(SOURCE, id).await;
         assert_eq!(stream.cursors(10).await, all[10..], "{id}");
     }
+    assert_eq!(app.metric("dual_stream_live_resets_total", &[]).await, 1.0);
+}
+
+#[tokio::test]
+async fn what_retention_has_removed_of_many_partitions_is_told_once() {
+    let (brokers, topic) = (required("KAFKA_BROKERS"), unique("removed"));
+    create_topic(&brokers, &topic, 4, &[]).await;
+    let app = TestApp::builder().topic(&topic).set("reader.memory", "0B").start().await;
+    let mut all = BTreeSet::new();
+    for source in 0..20 {
+        all.extend(store(&app.client, &source.to_string(), 5).await);
+    }
+    let below = BTreeMap::from([(0, 4), (1, 4), (2, 4), (3, 4)]);
+    delete_all_records(&brokers, &topic, &below).await;
+
+    let mut stream = app.client.resume("", "0-0,1-1,2-0,3-0").await;
+    let reset = stream.next().await;
+    assert_eq!(reset.name, "reset");
+    assert_eq!(reset.data["position"], "0-3,1-3,2-3,3-3");
+    all.retain(|cursor| cursor.split_once('-').unwrap().1.parse::<i64>().unwrap() > 3);
+    let came: BTreeSet<_> = stream.cursors(all.len()).await.into_iter().collect();
+    assert_eq!(came, all);
     assert_eq!(app.metric("dual_stream_live_resets_total", &[]).await, 1.0);
 }
 

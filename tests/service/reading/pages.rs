@@ -175,3 +175,38 @@ async fn a_source_that_moved_with_new_partitions_is_read_whole() {
         }
     }
 }
+
+/// A question for a time that is later than all that is written, while the next event comes.
+#[tokio::test]
+async fn a_replay_from_now_on_passes_over_nothing_that_is_written_meanwhile() {
+    let app = on_topic(1).await;
+    store(&app.client, "i", 1).await;
+    let client = app.client.clone();
+    let writer = tokio::spawn(async move {
+        for _ in 0..400 {
+            store(&client, "i", 1).await;
+        }
+    });
+    let mut pages = Vec::new();
+    while !writer.is_finished() {
+        let now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        let page = app.client.page(&after("s", "i", &format!("time:{now}"))).await;
+        pages.push((now, page));
+    }
+    writer.await.unwrap();
+    let offset = |cursor: &str| cursor.split_once('-').unwrap().1.parse::<i64>().unwrap();
+    let all = app.client.replay("s", "i", "beginning", "").await;
+    for (now, page) in pages {
+        let next = offset(page["next"].as_str().unwrap());
+        let given = events(&page);
+        let passed = all.iter().filter(|read| read.time >= now && offset(&read.cursor) <= next);
+        for read in passed {
+            assert!(
+                given.contains(read),
+                "{} of {} is not among {given:?}",
+                read.cursor,
+                read.time
+            );
+        }
+    }
+}

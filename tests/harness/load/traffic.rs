@@ -18,6 +18,10 @@ use super::verdicts;
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(20);
 /// Sources of one writer; the first of them is shared by all writers.
 const SOURCES: usize = 5;
+/// The source that is shared.
+pub const SHARED: &str = "shared";
+/// The types of events, by chance.
+pub const KINDS: [&str; 2] = ["t", "u"];
 
 /// Who writes what.
 #[derive(Clone, Debug)]
@@ -27,16 +31,14 @@ pub struct Plan {
     /// Connections that post one batch after the other.
     pub batches: usize,
     pub batch_size: usize,
+    /// The number of the first writer: ids have it in them.
+    pub first: usize,
     /// Bytes of `data` in an event.
     pub data: Range<usize>,
+    /// How long a writer rests after each event of a post.
+    pub rest: Duration,
     /// For whatever chance decides.
     pub seed: u64,
-}
-
-impl Default for Plan {
-    fn default() -> Self {
-        Plan { singles: 24, batches: 6, batch_size: 50, data: 20..900, seed: 1 }
-    }
 }
 
 /// Where the service listens: changes when it is started anew.
@@ -55,11 +57,12 @@ impl Traffic {
         let (stop, stopped) = watch::channel(false);
         let counts = Arc::new(Counts::default());
         let mut writers = JoinSet::new();
-        for number in 0..plan.singles + plan.batches {
-            let is_single = number < plan.singles;
+        for index in 0..plan.singles + plan.batches {
+            let (number, is_single) = (plan.first + index, index < plan.singles);
             let writer = Writer {
                 source_type: source_type.to_owned(),
                 group: if is_single { 1 } else { plan.batch_size },
+                rest: plan.rest,
                 data: plan.data.clone(),
                 rng: Rng::with_seed(plan.seed.wrapping_add(number as u64)),
                 target: target.clone(),
@@ -84,6 +87,7 @@ struct Writer {
     source_type: String,
     /// Events in a request.
     group: usize,
+    rest: Duration,
     data: Range<usize>,
     rng: Rng,
     target: Target,
@@ -99,7 +103,13 @@ impl Writer {
         let mut connection = None;
         while !*self.stopped.borrow() {
             connection = match connection.take() {
-                Some(open) => self.post(open).await,
+                Some(open) => {
+                    let open = self.post(open).await;
+                    if !self.rest.is_zero() {
+                        sleep(self.rest * self.group as u32).await;
+                    }
+                    open
+                }
                 None => self.connect().await,
             };
         }
@@ -155,14 +165,15 @@ impl Writer {
     fn event(&mut self) -> (usize, String) {
         let number = self.journal.events.len();
         let source_id = match self.rng.usize(..SOURCES) {
-            0 => "shared".to_owned(),
+            0 => SHARED.to_owned(),
             other => format!("{}/{other}", self.journal.writer),
         };
         let id = journal::id(self.journal.writer, number);
         let data = text(&mut self.rng, self.data.clone());
         let source_type = &self.source_type;
+        let kind = KINDS[self.rng.usize(..KINDS.len())];
         let json = format!(
-            r#"{{"id":"{id}","type":"t","source_type":"{source_type}","source_id":"{source_id}","data":"{data}"}}"#
+            r#"{{"id":"{id}","type":"{kind}","source_type":"{source_type}","source_id":"{source_id}","data":"{data}"}}"#
         );
         self.journal.events.push(Event { source_id, hash: journal::hash(json.as_bytes()) });
         (number, json)
