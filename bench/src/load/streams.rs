@@ -10,11 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::pace::Pace;
-use super::tally::Tally;
 use crate::outcome::{Opened, Outcome};
 use crate::watch;
 use crate::window::{MEASURING, Timing, Watched, Window};
@@ -87,7 +86,13 @@ pub fn run(streams: Streams) -> Result<()> {
         println!("{MEASURING}");
         readers.stop()?;
         let events = streams.subscribers;
-        return print(&Outcome { seconds, events, cpu, opened: Some(opened), ..Outcome::default() });
+        return print(&Outcome {
+            seconds,
+            events,
+            cpu,
+            opened: Some(opened),
+            ..Outcome::default()
+        });
     };
     let window = *shared.window.get_or_init(|| streams.timing.window());
     let posts = posts::start(&streams, &shared, Pace::new(Some(rate), window.start));

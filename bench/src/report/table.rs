@@ -126,7 +126,11 @@ fn cells(contestant: Contestant, summary: &Summary<'_>) -> [String; 10] {
         (true, true) => "all",
         (true, false) => "**NOT ALL**",
     };
-    let broker = if matches!(contestant, Contestant::Bare | Contestant::Relay) { None } else { summary.cpu_micros("kafka") };
+    let broker = if matches!(contestant, Contestant::Bare | Contestant::Relay) {
+        None
+    } else {
+        summary.cpu_micros("kafka")
+    };
     [
         contestant.to_string(),
         number(summary.events_per_second()),

@@ -251,9 +251,8 @@ fn reading(results: &Results) -> [Ratio; 4] {
 fn streaming(results: &Results) -> [Ratio; 5] {
     use Bar::AtMost;
     let of = |measure: Measure, contestant, work: &str| results.median(contestant, work, measure);
-    let over = |measure: Measure, work: &str| {
-        divide(of(measure, Service, work), of(measure, Relay, work))
-    };
+    let over =
+        |measure: Measure, work: &str| divide(of(measure, Service, work), of(measure, Relay, work));
     [
         Ratio::new(
             "streams-1000-cpu-to-relay",
@@ -299,7 +298,8 @@ fn best_peer_rate(results: &Results) -> Option<f64> {
 
 fn peak_mib(results: &Results) -> Option<f64> {
     // At defaults, which some of the works that read or follow have not.
-    let at_defaults = |work: &&crate::work::Work| work.reading.is_none() && work.streaming.is_none();
+    let at_defaults =
+        |work: &&crate::work::Work| work.reading.is_none() && work.streaming.is_none();
     let works = results.works.iter().filter(at_defaults);
     works
         .filter_map(|work| results.median(Service, &work.name, |summary| summary.peak_mib()))

@@ -72,7 +72,8 @@ impl Bench {
         load.arg(format!("--watch=contestant={}", process.id()));
         self.watch(&mut load);
         describe(&mut load);
-        let (outcome, memory) = LoadProcess::start(&mut load)?.finish(Some(process.id()), || Ok(()))?;
+        let (outcome, memory) =
+            LoadProcess::start(&mut load)?.finish(Some(process.id()), || Ok(()))?;
         process.stop();
         let ready = Some(ready.as_secs_f64() * 1000.0);
         Ok(Sample::new(contestant, work, outcome, memory, None, ready))

@@ -97,7 +97,7 @@ fn run_thread(
 /// Follows one source until the thread drops it.
 async fn follow(common: &Common, number: u64) -> Result<()> {
     let mut opening = Some(common.opening.acquire().await?);
-    let mut stream = common.ask(number).await?;
+    let stream = common.ask(number).await?;
     let mut follower = Follower { is_ready: false, missed: common.streams.missed, is_open: false };
     let mut blocks = Blocks::default();
     loop {
@@ -110,10 +110,14 @@ async fn follow(common: &Common, number: u64) -> Result<()> {
             Err(error) => return Err(error.into()),
         };
         let piece = &scratch[..length];
-        ensure!(follower.is_open || !REFUSED.iter().any(|head| piece.starts_with(head)), "the stream is refused");
+        ensure!(
+            follower.is_open || !REFUSED.iter().any(|head| piece.starts_with(head)),
+            "the stream is refused"
+        );
         blocks.take(piece, |block| common.see(block, &mut follower));
         if follower.is_open {
-            opening = None;
+            // The next one may open.
+            drop(opening.take());
         }
     }
 }

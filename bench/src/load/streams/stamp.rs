@@ -10,7 +10,7 @@ use crate::load::write_digits;
 /// What stands before the stamp, in what is posted and in what is streamed.
 const BEFORE: &[u8] = br#""id":"018f3a5c-7b2e-7000-8000-"#;
 const DIGITS: usize = 12;
-/// Hexadecimal digits that tell apart what is due at one moment.
+/// Bits that tell apart what is due at one moment.
 const NUMBER_BITS: u32 = 16;
 
 /// Counts microseconds; for an hour.
@@ -27,7 +27,7 @@ impl Clock {
     /// Writes a moment and a number into the id's digits.
     pub fn stamp(self, digits: &mut [u8], at: Instant, number: u64) {
         let micros = at.saturating_duration_since(self.start).as_micros() as u64;
-        write_digits(digits, micros << NUMBER_BITS | number % (1 << NUMBER_BITS), 16);
+        write_digits(digits, (micros << NUMBER_BITS) | (number % (1 << NUMBER_BITS)), 16);
     }
 
     /// The moment in the first id of a text.
