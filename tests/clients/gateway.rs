@@ -30,7 +30,7 @@ async fn is_heard(redis: &RedisServer) {
 async fn the_gateway_has_everything_once_whoever_is_killed() {
     let mut redis = RedisServer::new();
     redis.start().await;
-    let settings = TestApp::builder().set("redis.url", redis.url());
+    let settings = TestApp::builder().default_channels().set("redis.url", redis.url());
     let mut service = Restarts::start(settings).await;
     let (kind, id) = SOURCE;
 
