@@ -24,11 +24,11 @@ mod samples;
 mod start;
 mod subscription;
 
-pub use client::{Client, Seat};
+pub use client::{Client, Refusal, Seat};
 pub use early::{Announcements, Names, listen};
 pub use hub::Hub;
 pub use item::{End, Item, Lost};
 pub use message::{Form, Message};
 pub use news::News;
-pub use start::{Refusal, Request, Start};
+pub use start::{Request, Start};
 pub use subscription::Subscription;

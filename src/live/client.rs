@@ -6,12 +6,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::hub::Hub;
 use super::queue::{Bounds, Room};
-use super::start::Refusal;
 use crate::metrics::{Ended, Transport};
+use crate::reader::ReadError;
 
 /// How many subscriptions of one client read the log at a time. The others wait for their turn, so
 /// that one client does not take all that can be read.
 const TURNS: usize = 4;
+
+/// Why there is no stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// There are as many as there may be.
+    TooMany,
+    /// What has to be known of the log is not.
+    Unread(ReadError),
+}
 
 /// A client's place among the streams, until it is dropped.
 pub struct Client {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use super::client::Seat;
+use super::client::{Refusal, Seat};
 use super::hub::Hub;
 use super::merge::Merge;
 use super::message::Form;
@@ -45,15 +45,6 @@ pub enum Start {
     },
     /// Behind a position.
     After(Position),
-}
-
-/// Why there is no stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    /// There are as many as there may be.
-    TooMany,
-    /// What has to be known of the log is not.
-    Unread(ReadError),
 }
 
 impl Seat {
