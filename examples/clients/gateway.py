@@ -41,7 +41,7 @@ class Gateway:
     def is_past(self, cursor):
         """Whether a fill has had it: of its partition, the position is as far."""
         partition, offset = cursor.split("-")
-        places = (place.split("-") for place in self.position.split(","))
+        places = (place.split("-") for place in self.position.split(",") if not place.endswith("-none"))
         return any(place[0] == partition and int(place[1]) >= int(offset) for place in places)
 
     def fetch(self, cursors):
