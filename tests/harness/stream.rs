@@ -239,8 +239,9 @@ impl Events {
     }
 }
 
-/// The partition and the offset.
+/// The partition and the offset, of part of a position, too.
 fn parts(cursor: &str) -> (i32, i64) {
     let (partition, offset) = cursor.split_once('-').expect("a cursor");
+    let offset = if offset == "none" { "-1" } else { offset };
     (partition.parse().expect("a partition"), offset.parse().expect("an offset"))
 }
