@@ -40,6 +40,7 @@ pub const FAULTS: [Fault; 10] = [
 /// Partitions are added up to this many.
 const PARTITIONS: usize = 24;
 const DROPPED: &str = "dual_stream_notifications_dropped_total";
+const CIRCUIT_OPEN: &str = "dual_stream_notify_circuit_open";
 const WAITING: &str = "dual_stream_notify_queue_bytes";
 
 impl Fault {
@@ -75,6 +76,7 @@ impl Fault {
             }
             Fault::RedisCutsSubscribers => cut_subscribers(world, lasts).await,
             Fault::NotificationQueueFull => {
+                notify(world).await;
                 world.redis.freeze();
                 drops(world, "queue_full").await;
                 world.redis.thaw();
@@ -100,6 +102,17 @@ impl Fault {
             Fault::PartitionsAdded => add_partitions(world).await,
             Fault::RetentionPassesAReader => pass_a_reader(world).await,
         }
+    }
+}
+
+/// Waits until both instances notify again, after a fault before this one: while they leave Redis
+/// alone nothing waits for it.
+async fn notify(world: &World) {
+    for instance in &world.instances {
+        eventually("notifications are sent", async || {
+            (instance.app.metric(CIRCUIT_OPEN, &[]).await == 0.0).then_some(())
+        })
+        .await;
     }
 }
 
@@ -134,6 +147,7 @@ async fn cut_subscribers(world: &World, lasts: Duration) {
 async fn kill_instance(world: &mut World, lasts: Duration, rng: &mut Rng) {
     let index = rng.usize(..world.instances.len());
     world.sample().await;
+    notify(world).await;
     world.redis.freeze();
     let instance = &mut world.instances[index];
     eventually("notifications wait", async || {
