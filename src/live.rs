@@ -23,6 +23,7 @@ mod registry;
 mod samples;
 mod start;
 mod subscription;
+mod turns;
 
 pub use client::{Client, Seat};
 pub use early::{Announcements, Names, listen};

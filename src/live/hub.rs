@@ -12,14 +12,12 @@ use super::news::Marks;
 use super::places::{Meaning, Places};
 use super::queue::{Receiver, Room, Torn, queue};
 use super::registry::Registry;
+use super::turns::turns;
 use crate::event::Selection;
 use crate::kafka::{Candidate, StoredEvent};
 use crate::metrics::Metrics;
 use crate::reader::Step;
 use crate::settings;
-
-/// How many steps of the tail are made at once, while followers wait to join.
-const STEPS: usize = 128;
 
 /// Hands on what the tail brings. Cheap to clone: it is one for all.
 #[derive(Clone)]
@@ -82,7 +80,7 @@ impl Hub {
 
     /// Is shown what the tail has read, in its order. Never waits for a follower.
     pub fn follow(&self, steps: &[Step]) {
-        for steps in steps.chunks(STEPS) {
+        for steps in turns(steps) {
             let mut state = self.0.state.lock();
             steps.iter().for_each(|step| state.step(step, &self.0));
         }
