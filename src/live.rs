@@ -18,6 +18,7 @@ mod message;
 mod news;
 mod places;
 mod queue;
+mod recent;
 mod registry;
 #[cfg(test)]
 mod samples;

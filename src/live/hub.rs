@@ -30,6 +30,8 @@ pub(super) struct Shared {
     /// There are channels to be subscribed to, or to be released.
     wanted: Notify,
     clients: Arc<Semaphore>,
+    /// Bytes of recent events that may wait for those who begin with them.
+    recents: Arc<Semaphore>,
     is_closed: watch::Sender<bool>,
     settings: settings::Live,
     pub(super) metrics: Arc<Metrics>,
@@ -72,6 +74,7 @@ impl Hub {
             marks: Marks::default(),
             wanted: Notify::new(),
             clients: Arc::new(Semaphore::new(settings.streams)),
+            recents: Arc::new(Semaphore::new(settings.memory)),
             is_closed: watch::Sender::new(false),
             settings: settings.clone(),
             metrics: Arc::clone(metrics),
@@ -109,6 +112,13 @@ impl Hub {
     /// One of so many streams. None when all are taken.
     pub(super) fn permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.clients).try_acquire_owned().ok()
+    }
+
+    /// Room for so many bytes of recent events. What is larger than all of it takes all of it. None
+    /// when others have it.
+    pub(super) fn room_for(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let count = u32::try_from(bytes.min(self.0.settings.memory)).unwrap_or(u32::MAX);
+        Arc::clone(&self.0.recents).try_acquire_many_owned(count).ok()
     }
 
     /// Joins the followers. What is behind these places comes by the queue, and nothing else does;
