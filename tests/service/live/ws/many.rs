@@ -6,9 +6,9 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{after, of};
-use crate::harness::{PATIENCE, TestApp};
 use crate::harness::reading::store;
 use crate::harness::socket::Socket;
+use crate::harness::{PATIENCE, TestApp};
 
 async fn subscribe_all(socket: &mut Socket, count: usize) {
     for source in 0..count {
