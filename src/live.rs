@@ -18,11 +18,13 @@ mod message;
 mod news;
 mod places;
 mod queue;
+mod recent;
 mod registry;
 #[cfg(test)]
 mod samples;
 mod start;
 mod subscription;
+mod turns;
 
 pub use client::{Client, Refusal, Seat};
 pub use early::{Announcements, Names, listen};

@@ -82,6 +82,11 @@ impl Reader {
         self.shared.events(cursors).await
     }
 
+    /// Bytes of events that one answer has ([`settings::Reader::page_bytes`]).
+    pub fn page_bytes(&self) -> usize {
+        self.shared.settings.page_bytes
+    }
+
     /// The newest events of a source before a position, newest first.
     ///
     /// # Errors

@@ -41,8 +41,9 @@ class Gateway:
     def is_past(self, cursor):
         """Whether a fill has had it: of its partition, the position is as far."""
         partition, offset = cursor.split("-")
-        places = (place.split("-") for place in self.position.split(",") if not place.endswith("-none"))
-        return any(place[0] == partition and int(place[1]) >= int(offset) for place in places)
+        places = dict(place.split("-", 1) for place in self.position.split(","))
+        last = places.get(partition, "none")  # "none", too, where there was nothing yet
+        return last != "none" and int(last) >= int(offset)
 
     def fetch(self, cursors):
         """The fast way: what was announced, in one request."""

@@ -37,6 +37,12 @@ impl StoredEvent {
         self
     }
 
+    /// The same without its value.
+    pub(crate) fn without_value(mut self) -> Self {
+        self.bytes = Bytes::copy_from_slice(&self.bytes[..self.ends[4] as usize]);
+        self
+    }
+
     /// Where it lies.
     pub fn cursor(&self) -> Cursor {
         self.cursor

@@ -12,14 +12,12 @@ use super::news::Marks;
 use super::places::{Meaning, Places};
 use super::queue::{Receiver, Room, Torn, queue};
 use super::registry::Registry;
+use super::turns::turns;
 use crate::event::Selection;
 use crate::kafka::{Candidate, StoredEvent};
 use crate::metrics::Metrics;
 use crate::reader::Step;
 use crate::settings;
-
-/// How many steps of the tail are made at once, while followers wait to join.
-const STEPS: usize = 128;
 
 /// Hands on what the tail brings. Cheap to clone: it is one for all.
 #[derive(Clone)]
@@ -32,6 +30,8 @@ pub(super) struct Shared {
     /// There are channels to be subscribed to, or to be released.
     wanted: Notify,
     clients: Arc<Semaphore>,
+    /// Bytes of recent events that may wait for those who begin with them.
+    recents: Arc<Semaphore>,
     is_closed: watch::Sender<bool>,
     settings: settings::Live,
     pub(super) metrics: Arc<Metrics>,
@@ -74,6 +74,7 @@ impl Hub {
             marks: Marks::default(),
             wanted: Notify::new(),
             clients: Arc::new(Semaphore::new(settings.streams)),
+            recents: Arc::new(Semaphore::new(settings.memory)),
             is_closed: watch::Sender::new(false),
             settings: settings.clone(),
             metrics: Arc::clone(metrics),
@@ -82,7 +83,7 @@ impl Hub {
 
     /// Is shown what the tail has read, in its order. Never waits for a follower.
     pub fn follow(&self, steps: &[Step]) {
-        for steps in steps.chunks(STEPS) {
+        for steps in turns(steps) {
             let mut state = self.0.state.lock();
             steps.iter().for_each(|step| state.step(step, &self.0));
         }
@@ -111,6 +112,13 @@ impl Hub {
     /// One of so many streams. None when all are taken.
     pub(super) fn permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.clients).try_acquire_owned().ok()
+    }
+
+    /// Room for so many bytes of recent events. What is larger than all of it takes all of it. None
+    /// when others have it.
+    pub(super) fn room_for(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let count = u32::try_from(bytes.min(self.0.settings.memory)).unwrap_or(u32::MAX);
+        Arc::clone(&self.0.recents).try_acquire_many_owned(count).ok()
     }
 
     /// Joins the followers. What is behind these places comes by the queue, and nothing else does;

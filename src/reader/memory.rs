@@ -141,7 +141,8 @@ impl Memory {
     }
 
     /// The events of a selection in these stretches, oldest first of each. None when not all of them
-    /// are in memory, or they have more bytes than that.
+    /// are in memory, or they have more bytes than that, with what turns out to be none: no more than
+    /// that is looked at, while the tail waits.
     pub(super) fn between(
         &self,
         selection: &Selection,
@@ -156,12 +157,12 @@ impl Memory {
                 return None;
             }
             let range = stretch.from..stretch.to;
-            for event in inner.ring.between(stretch.partition, range, selection)? {
-                bytes += event.len();
+            for candidate in inner.ring.between(stretch.partition, range, selection)? {
+                bytes += candidate.unchecked().len();
                 if bytes > max_bytes {
                     return None;
                 }
-                events.push(event.clone());
+                events.extend(candidate.event().cloned());
             }
         }
         Some(events)
@@ -309,6 +310,21 @@ mod tests {
         memory.take(&(0..100).flat_map(live).collect::<Vec<_>>());
         let heads: Vec<_> = (0..100).map(|partition| (partition, 7)).collect();
         timeout(PATIENCE * 50, memory.reaches(&heads)).await.unwrap();
+    }
+
+    /// To find out whether a value is JSON, all of it is read, under the lock.
+    #[test]
+    fn no_more_is_looked_at_than_may_be_taken() {
+        let memory = memory(&[5]);
+        let texts = ["i", "t", "repo", "a", "j"];
+        let none = StoredEvent::new(Cursor::new(0, 6).unwrap(), 60, texts, &[b'{'; 1000]).unwrap();
+        memory.take(&[Step::Event(Candidate::new(none))]);
+        let rest = [Stretch { partition: 0, from: 5, to: 7 }];
+        for selection in [Selection::everything(), Selection::of(source())] {
+            let between = |max_bytes| memory.between(&selection, &rest, max_bytes);
+            assert_eq!(between(2000), Some(vec![event(5)]));
+            assert_eq!(between(1000), None);
+        }
     }
 
     #[test]

@@ -138,14 +138,14 @@ impl Ring {
         (events, from)
     }
 
-    /// The events of a selection in a range of offsets of a partition, oldest first. None when the
-    /// range is not covered.
+    /// What is of a selection in a range of offsets of a partition, oldest first. Its values were not
+    /// looked at: there may be as much of it as there is in all. None when the range is not covered.
     pub(crate) fn between(
         &self,
         partition: i32,
         range: Range<i64>,
         selection: &Selection,
-    ) -> Option<Vec<&StoredEvent>> {
+    ) -> Option<Vec<&Candidate>> {
         let partition = self.partitions.get(&partition)?;
         let covered = partition.covered();
         if range.start < covered.start || range.end > covered.end {
@@ -156,9 +156,7 @@ impl Ring {
             selection.takes(event.source_type(), event.source_id(), event.kind())
         };
         if selection.is_everything() || !selection.source_types().is_empty() {
-            return Some(
-                partition.between(range).filter(takes).filter_map(Candidate::event).collect(),
-            );
+            return Some(partition.between(range).filter(takes).collect());
         }
         let of_one = |source: &Source| {
             partition
@@ -167,12 +165,11 @@ impl Ring {
                 .take_while(|candidate| candidate.unchecked().cursor().offset() >= range.start)
         };
         let sources = selection.sources().iter();
-        let mut events: Vec<_> =
-            sources.flat_map(of_one).filter(takes).filter_map(Candidate::event).collect();
-        events.sort_unstable_by_key(|event| event.cursor());
+        let mut found: Vec<_> = sources.flat_map(of_one).filter(takes).collect();
+        found.sort_unstable_by_key(|candidate| candidate.unchecked().cursor());
         // Two sources may share a hash.
-        events.dedup_by_key(|event| event.cursor());
-        Some(events)
+        found.dedup_by_key(|candidate| candidate.unchecked().cursor());
+        Some(found)
     }
 
     /// Bytes that it takes: events, and all that is kept beside them.

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::json;
+
 use crate::harness::{RedisServer, TestApp, eventually};
 use crate::programs::{Program, example};
 use crate::restarts::Restarts;
@@ -14,6 +16,12 @@ fn python() -> String {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/venv/bin/python");
     assert!(python.exists(), "{} is missing: run scripts/tools python", python.display());
     python.to_string_lossy().into_owned()
+}
+
+fn start(service: &str, redis: &RedisServer) -> Program {
+    let mut command = Command::new(python());
+    command.arg(example("gateway.py")).args([service, &redis.url(), SOURCE.0, SOURCE.1]);
+    Program::start(&mut command)
 }
 
 /// Waits until the gateway listens to Redis.
@@ -34,9 +42,7 @@ async fn the_gateway_has_everything_once_whoever_is_killed() {
     let mut service = Restarts::start(settings).await;
     let (kind, id) = SOURCE;
 
-    let mut command = Command::new(python());
-    command.arg(example("gateway.py")).args([&service.url(), &redis.url(), kind, id]);
-    let gateway = Program::start(&mut command);
+    let gateway = start(&service.url(), &redis);
     is_heard(&redis).await;
     service.post(kind, id, 20).await;
     gateway.has(20).await;
@@ -66,4 +72,24 @@ async fn the_gateway_has_everything_once_whoever_is_killed() {
     came.sort();
     posted.sort();
     assert_eq!(came, posted);
+}
+
+#[tokio::test]
+async fn the_gateway_goes_on_from_where_there_was_nothing() {
+    let mut redis = RedisServer::new();
+    redis.start().await;
+    let settings = TestApp::builder().default_channels().set("redis.url", redis.url());
+    let app = settings.start().await;
+    let gateway = start(&format!("http://{}", app.client.address), &redis);
+    eventually("the log is read", async || {
+        let reads = app.metric("dual_stream_http_requests_total", &["/events", "GET", "200"]).await;
+        (reads > 0.0).then_some(())
+    })
+    .await;
+
+    let event = json!({"type": "t", "source_type": SOURCE.0, "source_id": SOURCE.1});
+    let stored = app.client.event(event).await.json()["cursor"].clone();
+
+    gateway.has(1).await;
+    assert_eq!(gateway.kill().await, [stored.as_str().unwrap()]);
 }

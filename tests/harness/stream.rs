@@ -239,9 +239,10 @@ impl Events {
     }
 }
 
-/// The partition and the offset, of part of a position, too.
+/// The partition and the offset.
 fn parts(cursor: &str) -> (i32, i64) {
     let (partition, offset) = cursor.split_once('-').expect("a cursor");
-    let offset = if offset == "none" { "-1" } else { offset };
-    (partition.parse().expect("a partition"), offset.parse().expect("an offset"))
+    // In a position, where there was nothing yet.
+    let offset = if offset == "none" { -1 } else { offset.parse().expect("an offset") };
+    (partition.parse().expect("a partition"), offset)
 }

@@ -111,6 +111,25 @@ async fn recent_events_come_first_and_are_not_what_is_resumed_at() {
 }
 
 #[tokio::test]
+async fn recent_events_are_no_more_than_one_answer_has() {
+    let app = TestApp::builder().set("reader.page_bytes", "40KiB").start().await;
+    for source in ["a", "b"] {
+        for _ in 0..5 {
+            let data = "x".repeat(10_000);
+            let event = json!({"type": "t", "source_type": "s", "source_id": source, "data": data});
+            assert_eq!(app.client.event(event).await.status, 201);
+        }
+    }
+    let both = "?source_type=s&source_id=a&source_id=b&recent=5";
+
+    // Each source is read with as much. Identifiers are small.
+    assert_eq!(app.client.stream(both).await.cursors(8).await.len(), 8);
+    let mut stream = app.client.stream(&format!("{both}&include=event")).await;
+    assert_eq!(stream.cursors(4).await.len(), 4);
+    assert_eq!(stream.next_within(SOON).await, None);
+}
+
+#[tokio::test]
 async fn joining_while_writers_are_at_full_speed_misses_nothing() {
     let app = TestApp::start().await;
     let writers: Vec<_> = (0..3)

@@ -51,13 +51,26 @@ async fn records_that_are_no_events_neither_break_a_scan_nor_leak() {
     let (brokers, topic) = (required("KAFKA_BROKERS"), unique("events"));
     create_topic(&brokers, &topic, 1, &[]).await;
     let app = TestApp::builder().topic(&topic).start().await;
+    let mut streams = Vec::new();
+    for more in ["", "&include=event"] {
+        let query = format!("?source_type=s&source_id={KEY}{more}");
+        streams.push(app.client.stream(&query).await);
+        streams.push(app.client.stream(&format!("?after=beginning{more}")).await);
+    }
     let first = store(&app.client, KEY, 3).await;
     let foreign = write_foreign(&brokers, &topic).await;
     let last = store(&app.client, KEY, 3).await;
     let restarted = TestApp::builder().topic(&topic).start().await;
 
+    let expected: Vec<_> = first.iter().chain(&last).cloned().collect();
+    for more in ["?after=beginning", "?source_type=s&source_id=i&recent=9&include=event"] {
+        streams.push(restarted.client.stream(more).await);
+    }
+    for stream in &mut streams {
+        assert_eq!(stream.cursors(expected.len()).await, expected);
+    }
+
     for app in [&app, &restarted] {
-        let expected: Vec<_> = first.iter().chain(&last).cloned().collect();
         let forward = app.client.replay("s", KEY, "beginning", "&limit=2").await;
         assert_eq!(forward.into_iter().map(|read| read.cursor).collect::<Vec<_>>(), expected);
         let mut back = app.client.read_back("s", KEY, "&limit=2").await;
