@@ -13,7 +13,7 @@ use super::places::Places;
 use super::subscription::Subscription;
 use crate::event::Selection;
 use crate::position::Position;
-use crate::reader::{ReadError, Reader};
+use crate::reader::Reader;
 
 /// How long a stream that begins now waits for partitions that the tail has not come to the end of,
 /// as just after a start. One without a leader is not waited for any longer.
