@@ -209,12 +209,16 @@ pub fn place(text: &str) -> Option<Place> {
     Some((partition.parse().ok()?, offset.parse().ok()?))
 }
 
-/// Reads `0-12,3-42` or `beginning`.
+/// Reads `0-12,1-none,3-42` or `beginning`. Before the first offset is -1.
 pub fn position(text: &str) -> Position {
     if text == "beginning" {
         return Position::new();
     }
     text.split(',')
-        .map(|part| place(part).unwrap_or_else(|| panic!("no position: {text}")))
+        .map(|part| match part.strip_suffix("-none") {
+            Some(partition) => partition.parse().ok().map(|partition| (partition, -1)),
+            None => place(part),
+        })
+        .map(|place| place.unwrap_or_else(|| panic!("no position: {text}")))
         .collect()
 }
