@@ -209,7 +209,7 @@ pub fn place(text: &str) -> Option<Place> {
     Some((partition.parse().ok()?, offset.parse().ok()?))
 }
 
-/// Reads `0-12,1-none,3-42` or `beginning`.
+/// Reads `0-12,1-none,3-42` or `beginning`. Before the first offset is -1.
 pub fn position(text: &str) -> Position {
     if text == "beginning" {
         return Position::new();

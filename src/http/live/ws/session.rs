@@ -19,8 +19,7 @@ use crate::reader::Reader;
 const FAULTS: usize = 10;
 /// So many pings without an answer say that nobody is there.
 const PINGS: usize = 2;
-/// The most items that are written before the client is listened to again, and the most messages
-/// that are heard before it is looked at what has come.
+/// The most items that are written before the client is listened to again.
 const AT_ONCE: usize = 64;
 
 /// Serves a WebSocket until one of both ends it.
@@ -34,9 +33,8 @@ pub(super) async fn serve(
     let mut beat = interval_at(Instant::now() + period, period);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let follows = Follows::new(client.seat().clone(), reader, live.clone());
-    let closed = live.closed();
-    let (unanswered, faults, heard) = (0, 0, 0);
-    let mut session = Session { socket, follows, closed, live, beat, unanswered, faults, heard };
+    let mut session =
+        Session { socket, follows, closed: live.closed(), live, beat, unanswered: 0, faults: 0 };
     let over = session.run().await;
     client.ends(over.ended());
     let Session { socket, follows, .. } = session;
@@ -58,8 +56,6 @@ struct Session {
     unanswered: usize,
     /// Wrong messages in a row.
     faults: usize,
-    /// Messages since it was looked at what has come.
-    heard: usize,
 }
 
 impl Session {
@@ -75,10 +71,7 @@ impl Session {
         tokio::select! {
             biased;
             () = closes(&mut self.closed) => Err(Over::Close(Close::ShuttingDown)),
-            said = self.socket.next() => {
-                self.hear(said?).await?;
-                self.look().await
-            }
+            said = self.socket.next() => self.hear(said?).await,
             _ = self.beat.tick() => self.ping().await,
             Some(news) = self.follows.next() => self.tell(news).await,
         }
@@ -92,19 +85,6 @@ impl Session {
             Message::Close(_) => Err(Over::Goodbye),
             // Pings are answered by the library.
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
-        }
-    }
-
-    /// One that never stops talking is told what has come all the same, and what it has left goes.
-    async fn look(&mut self) -> Result<(), Over> {
-        self.heard += 1;
-        if self.heard < AT_ONCE {
-            return Ok(());
-        }
-        self.heard = 0;
-        match self.follows.more() {
-            Some(news) => self.tell(news).await,
-            None => Ok(()),
         }
     }
 

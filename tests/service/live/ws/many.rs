@@ -1,14 +1,11 @@
 //! Many subscriptions on one connection, none at the cost of another.
 
-use futures_util::{SinkExt, StreamExt};
-use serde_json::{Value, json};
-use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
+use serde_json::json;
 
 use super::{after, of};
+use crate::harness::TestApp;
 use crate::harness::reading::store;
 use crate::harness::socket::Socket;
-use crate::harness::{PATIENCE, TestApp};
 
 async fn subscribe_all(socket: &mut Socket, count: usize) {
     for source in 0..count {
@@ -101,29 +98,4 @@ async fn one_that_reads_much_of_the_log_does_not_hold_the_others_up() {
     assert_eq!(came, new);
     assert!(late < 3 * old.len(), "{late} old ones came before the new ones");
     assert!(read.values().all(|count| *count == old.len()), "{read:?}");
-}
-
-#[tokio::test]
-async fn one_that_never_stops_talking_is_told_what_comes() {
-    let app = TestApp::start().await;
-    let Socket { stream, .. } = app.client.socket().await;
-    let (mut says, mut hears) = stream.split();
-    let talks = tokio::spawn(async move {
-        let subscribe = json!({"op": "subscribe", "subscription": "feed"});
-        says.feed(Message::text(subscribe.to_string())).await.unwrap();
-        let ping = Message::text(json!({"op": "ping"}).to_string());
-        while says.feed(ping.clone()).await.is_ok() {}
-    });
-    let is_ready = async {
-        loop {
-            let message = hears.next().await.unwrap().unwrap().into_text().unwrap();
-            let message: Value = serde_json::from_str(&message).unwrap();
-            if message["op"] == "ready" {
-                break;
-            }
-            assert_eq!(message["op"], "pong");
-        }
-    };
-    timeout(PATIENCE, is_ready).await.expect("it is told");
-    talks.abort();
 }
