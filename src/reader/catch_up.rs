@@ -1,12 +1,10 @@
 //! What a follower has missed: everything of a selection in some stretches of the log, from memory
 //! where that has all of it, else from Kafka.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::replay::Replay;
 use super::scan::Stretch;
-use super::shared::Shared;
 use super::stream::ReplayStream;
 use super::{ReadError, Reader};
 use crate::event::Selection;
@@ -57,6 +55,9 @@ impl Reader {
     /// The events of a selection in these stretches, one a partition. Of the partitions in `fresh`
     /// nothing was seen before: it is no loss when one begins later than its stretch.
     ///
+    /// All of them are read, also for one source: where it may be depends on how many partitions there
+    /// are, and another instance may have heard of more of them before this one.
+    ///
     /// Waits for its turn: so many are read at a time as there are streamed replays.
     ///
     /// # Errors
@@ -64,11 +65,10 @@ impl Reader {
     pub async fn catch_up(
         &self,
         selection: &Selection,
-        mut stretches: Vec<Stretch>,
+        stretches: Vec<Stretch>,
         fresh: &[i32],
     ) -> Result<CatchUp, ReadError> {
         let shared = &self.shared;
-        shared.keep_possible(selection, &mut stretches)?;
         if let Some(events) = shared.memory.between(selection, &stretches, FROM_MEMORY) {
             return Ok(CatchUp(Way::Memory(events)));
         }
@@ -78,24 +78,5 @@ impl Reader {
         let replay = Replay::between(selection.clone(), &stretches, fresh);
         let stream = ReplayStream::new(Arc::clone(shared), replay, permit);
         Ok(CatchUp(Way::Kafka(Box::new(stream))))
-    }
-}
-
-impl Shared {
-    /// Leaves out the partitions in which none of the sources can be.
-    fn keep_possible(
-        &self,
-        selection: &Selection,
-        stretches: &mut Vec<Stretch>,
-    ) -> Result<(), ReadError> {
-        if selection.is_everything() || !selection.source_types().is_empty() {
-            return Ok(());
-        }
-        let mut possible = BTreeSet::new();
-        for source in selection.sources() {
-            possible.extend(self.partitions_of(source)?);
-        }
-        stretches.retain(|stretch| possible.contains(&stretch.partition));
-        Ok(())
     }
 }

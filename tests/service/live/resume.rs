@@ -2,6 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rdkafka::ClientConfig;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+
 use crate::harness::kafka::{create_topic, delete_all_records, delete_records};
 use crate::harness::reading::store;
 use crate::harness::{TestApp, required, unique};
@@ -152,4 +156,29 @@ async fn streams_need_no_memory_of_recent_events() {
     let mut stream = app.client.resume(SOURCE, &old[4]).await;
     let new = store(&app.client, "i", 20).await;
     assert_eq!(stream.cursors(35).await, [&old[5..], &new].concat());
+}
+
+/// As another instance writes it that has heard of more partitions: where a source lies by the
+/// number that is known here says nothing of where it lies by another one.
+#[tokio::test]
+async fn what_was_missed_comes_from_whatever_partition_it_lies_in() {
+    const PARTITIONS: i32 = 6;
+    let (brokers, topic) = (required("KAFKA_BROKERS"), unique("anywhere"));
+    create_topic(&brokers, &topic, PARTITIONS, &[]).await;
+    let producer: FutureProducer =
+        ClientConfig::new().set("bootstrap.servers", &brokers).create().unwrap();
+    let names = [("id", "x"), ("type", "t"), ("source_type", "s")];
+    let headers = names.into_iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
+        headers.insert(Header { key, value: Some(value) })
+    });
+    for partition in 0..PARTITIONS {
+        let record = FutureRecord::to(&topic).partition(partition).key("i").payload("{}");
+        producer.send(record.headers(headers.clone()), None).await.unwrap();
+    }
+    for memory in ["0B", "1MiB"] {
+        let app = TestApp::builder().topic(&topic).set("reader.memory", memory).start().await;
+        let mut stream = app.client.resume(SOURCE, "beginning").await;
+        let came: BTreeSet<_> = stream.cursors(6).await.into_iter().collect();
+        assert_eq!(came, (0..PARTITIONS).map(|partition| format!("{partition}-0")).collect());
+    }
 }
