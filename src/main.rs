@@ -23,7 +23,7 @@ use tokio::time::sleep;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Memory that is free goes back to the system within a second instead of ten: at full load with
-/// large batches that is 13 MB less at the peak, for no CPU that could be measured. jemalloc reads
+/// large batches that is some 10 MB less at the peak, for no CPU that could be measured. jemalloc reads
 /// it under this name, as a pointer to text that ends with a zero; `MALLOC_CONF` in the environment
 /// goes before it.
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
