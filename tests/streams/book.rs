@@ -12,8 +12,8 @@ use crate::harness::stream::{BEAT, Message};
 /// How a connection began.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Begins {
-    /// With what comes from now on, after so many recent events of each source.
-    Now { recent: usize },
+    /// With what comes from now on, after so many recent events of each source, asked for then.
+    Now { recent: usize, asked: Instant },
     /// Behind a position: where the reader was.
     After(Position),
 }

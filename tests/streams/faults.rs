@@ -197,6 +197,7 @@ async fn pass_a_reader(world: &mut World) {
     assert!(!below.is_empty(), "nothing was written while the reader was away");
     world.log.removes(&below);
     kafka::delete_all_records(&world.brokers(), &world.topic, &below).await;
+    world.log.removed();
     let resets = async |world: &World| {
         let mut resets = 0.0;
         for instance in &world.instances {

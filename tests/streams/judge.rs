@@ -11,7 +11,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
 use super::book::{Begins, Book, Connection, Ended, Note};
@@ -247,7 +247,7 @@ impl<'a> Course<'a> {
     fn check_recent(&mut self, begins: &Begins) {
         let recent = std::mem::take(&mut self.recent);
         self.findings.recent += recent.len();
-        let Begins::Now { recent: asked } = *begins else {
+        let Begins::Now { recent: wanted, asked } = *begins else {
             if !recent.is_empty() {
                 self.lie(format!("{} events came that it had already", recent.len()));
             }
@@ -260,35 +260,42 @@ impl<'a> Course<'a> {
             // It may have been cut before all of them had come.
             return;
         }
-        let mut came: HashMap<(&str, &str), usize> = HashMap::new();
-        for record in &recent {
-            *came.entry((&record.source_type, &record.source_id)).or_default() += 1;
-        }
         for (source_type, source_id) in self.wanted.sources.clone() {
-            let came = came.get(&(&source_type, &source_id)).copied().unwrap_or(0);
-            let newest = self.newest(&source_type, &source_id, asked);
-            let has = |place: &Place| recent.iter().any(|record| record.place == *place);
-            let missing = newest.iter().filter(|place| !has(place)).count();
-            if came > asked || missing > 0 {
-                self.lie(format!("{came} recent events of {source_id}, and {missing} missing"));
+            let is_its = |record: &&&Record| {
+                *record.source_type == *source_type && *record.source_id == *source_id
+            };
+            let came: Vec<Place> =
+                recent.iter().filter(is_its).map(|record| record.place).collect();
+            let newest = self.newest(&source_type, &source_id, (wanted, asked));
+            if came.len() > wanted || !newest.iter().all(|place| came.contains(place)) {
+                self.lie(format!("recent events of {source_id}: {came:?}, and not {newest:?}"));
             }
         }
     }
 
-    /// The newest of a source before the connection began, if they all lie in one partition: else
-    /// the order between partitions is a matter of clocks. Without those that retention removed.
-    fn newest(&self, source_type: &str, source_id: &str, count: usize) -> Vec<Place> {
+    /// The newest of a source before the connection began, if they all lay in one partition when it
+    /// was asked for: else the order between partitions is a matter of clocks. Without those that
+    /// retention may have removed since.
+    fn newest(
+        &self,
+        source_type: &str,
+        source_id: &str,
+        (count, asked): (usize, Instant),
+    ) -> Vec<Place> {
         let now = Instant::now();
-        let is_its = |record: &&Record| {
+        let was_there = |record: &&Record| {
             let (partition, offset) = record.place;
             *record.source_type == *source_type
                 && *record.source_id == *source_id
-                && offset >= self.log.low_at(partition, now)
+                && offset >= self.log.certain_low_at(partition, asked)
         };
         let all: Vec<Place> =
-            self.log.up_to(self.ready).filter(is_its).map(|record| record.place).collect();
+            self.log.up_to(self.ready).filter(was_there).map(|record| record.place).collect();
         let is_one = all.first().zip(all.last()).is_some_and(|(first, last)| first.0 == last.0);
-        let first = all.len().saturating_sub(count);
-        if is_one { all[first..].to_vec() } else { Vec::new() }
+        if !is_one {
+            return Vec::new();
+        }
+        let newest = all[all.len().saturating_sub(count)..].iter().copied();
+        newest.filter(|(partition, offset)| *offset >= self.log.low_at(*partition, now)).collect()
     }
 }

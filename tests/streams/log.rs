@@ -38,6 +38,8 @@ pub struct Record {
 pub struct Removal {
     /// When it began.
     pub at: Instant,
+    /// When nothing of it was left. None: it may still be under way.
+    pub done: Option<Instant>,
     /// Of each partition, what lies below this offset.
     pub below: BTreeMap<i32, i64>,
 }
@@ -49,6 +51,8 @@ pub struct Log {
     /// Up to where each partition was read.
     nexts: BTreeMap<i32, i64>,
     removals: Vec<Removal>,
+    /// What was removed before these.
+    lows: BTreeMap<i32, i64>,
     words: HashSet<Arc<str>>,
 }
 
@@ -81,7 +85,14 @@ impl Log {
 
     /// Retention removes what lies below these offsets, from now on.
     pub fn removes(&mut self, below: &BTreeMap<i32, i64>) {
-        self.removals.push(Removal { at: Instant::now(), below: below.clone() });
+        self.removals.push(Removal { at: Instant::now(), done: None, below: below.clone() });
+    }
+
+    /// It has.
+    pub fn removed(&mut self) {
+        if let Some(removal) = self.removals.last_mut() {
+            removal.done = Some(Instant::now());
+        }
     }
 
     /// How often retention removed something.
@@ -89,10 +100,21 @@ impl Log {
         self.removals.len()
     }
 
-    /// The partition's first offset that retention had left at that time, as far as that is known.
+    /// The partition's first offset that retention would leave at that time: what lies below may be
+    /// gone.
     pub fn low_at(&self, partition: i32, time: Instant) -> i64 {
-        let before = self.removals.iter().filter(|removal| removal.at <= time);
-        before.filter_map(|removal| removal.below.get(&partition)).copied().max().unwrap_or(0)
+        self.low(partition, |removal| removal.at <= time)
+    }
+
+    /// The same, but what lies below is gone for certain.
+    pub fn certain_low_at(&self, partition: i32, time: Instant) -> i64 {
+        self.low(partition, |removal| removal.done.is_some_and(|done| done <= time))
+    }
+
+    fn low(&self, partition: i32, counts: impl Fn(&Removal) -> bool) -> i64 {
+        let counted = self.removals.iter().filter(|removal| counts(removal));
+        let lows = counted.map(|removal| &removal.below).chain([&self.lows]);
+        lows.filter_map(|below| below.get(&partition)).copied().max().unwrap_or(0)
     }
 
     /// Up to where everything was read.
@@ -122,7 +144,10 @@ impl Log {
 
     /// Forgets what every reader has had, and what retention removed of it.
     pub fn forget(&mut self) {
-        self.removals.clear();
+        for (partition, below) in self.removals.drain(..).flat_map(|removal| removal.below) {
+            let low = self.lows.entry(partition).or_insert(0);
+            *low = below.max(*low);
+        }
         for records in self.partitions.values_mut() {
             let forgotten = records.len().saturating_sub(REMEMBERED);
             records.drain(..forgotten);

@@ -168,8 +168,10 @@ impl AtWork {
             None if self.from_beginning => {
                 (Begins::After(book.position.clone()), "after=beginning".into(), String::new())
             }
-            _ if recent > 0 => (Begins::Now { recent }, format!("recent={recent}"), String::new()),
-            _ => (Begins::Now { recent }, String::new(), String::new()),
+            _ => {
+                let more = if recent > 0 { format!("recent={recent}") } else { String::new() };
+                (Begins::Now { recent, asked: std::time::Instant::now() }, more, String::new())
+            }
         }
     }
 
