@@ -129,6 +129,14 @@ impl Log {
         records.get(index)
     }
 
+    /// Whether something was there that is not remembered, and that retention had left when it was
+    /// forgotten.
+    pub fn has_forgotten(&self, (partition, offset): Place) -> bool {
+        let low = self.lows.get(&partition).copied().unwrap_or(0);
+        let first = self.partitions.get(&partition).and_then(|records| records.first());
+        first.is_some_and(|first| (low..first.place.1).contains(&offset))
+    }
+
     /// The records of a partition behind an offset, up to another one.
     pub fn between(&self, partition: i32, after: i64, up_to: i64) -> &[Record] {
         let records = self.partitions.get(&partition).map_or(&[][..], Vec::as_slice);

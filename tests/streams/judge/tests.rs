@@ -369,6 +369,25 @@ fn recent_events_are_those_that_were_there_when_they_were_asked_for() {
     assert_true(&begun(now(2), &[(0, 4), (0, 6)], &log));
 }
 
+#[test]
+fn recent_events_may_be_older_than_what_is_remembered_and_never_older_than_the_log() {
+    let mut log = Log::default();
+    (0..1010).for_each(|offset| log.add(record((0, offset))));
+    log.removes(&at(&[(0, 4)]).into_iter().collect());
+    log.forget();
+    let begun = |recent| {
+        let notes = [vec![early((0, recent))], steps(0, 1008..1010)].concat();
+        let connections = vec![connection(now(1), at(&[(0, 1007)]), notes)];
+        findings_of(&Wanted::everything(), connections, &log)
+    };
+    assert_true(&begun(6));
+    assert_lies(&begun(2), "not in the log");
+    // Only as a recent one.
+    let notes = [steps(0, 1008..1009), vec![early((0, 6))], steps(0, 1009..1010)].concat();
+    let late = vec![connection(now(1), at(&[(0, 1007)]), notes)];
+    assert_lies(&findings_of(&Wanted::everything(), late, &log), "not in the log");
+}
+
 /// What is noted is what came: blocks as they are on the wire.
 mod books {
     use serde_json::json;
