@@ -24,6 +24,7 @@ mod routes;
 mod server;
 mod unread;
 mod upgrade;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;

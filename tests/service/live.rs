@@ -3,6 +3,7 @@
 mod early;
 mod ends;
 mod faults;
+mod gone;
 mod refusals;
 mod resume;
 mod ws;
