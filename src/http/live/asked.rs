@@ -46,7 +46,7 @@ pub(super) fn names(selection: &Selection) -> usize {
 /// Types of events.
 pub(super) fn types(kinds: Vec<String>) -> Result<Vec<String>, String> {
     if kinds.is_empty() || kinds.iter().any(String::is_empty) || kinds.len() > TYPES {
-        return Err(format!("is not a list of 1 to {TYPES} types, as in push,pull"));
+        return Err(format!("is not 1 to {TYPES} types, each of them named"));
     }
     Ok(kinds)
 }

@@ -9,8 +9,8 @@ use crate::event::Selection;
 use crate::live::{Form, Request, Start};
 use crate::settings;
 
-const NAMES: [&str; 7] =
-    ["source_type", "source_id", "types", "include", "recent", "after", "last_event_id"];
+const NAMES: [&str; 8] =
+    ["source_type", "source_id", "type", "types", "include", "recent", "after", "last_event_id"];
 const HEADER: &str = "last-event-id";
 
 /// Reads the query of an address, and the headers.
@@ -32,10 +32,11 @@ pub(super) fn read(
     }
 }
 
-/// What was given: the parts of sources in their order, and the rest by name.
+/// What was given: the parts of sources in their order, each `type`, and the rest by name.
 #[derive(Default)]
 struct Given {
     sources: Vec<(Part, String)>,
+    kinds: Vec<String>,
     rest: [Option<String>; NAMES.len()],
 }
 
@@ -66,6 +67,8 @@ impl Given {
         match name {
             "source_type" => self.sources.push((Part::Type, value)),
             "source_id" => self.sources.push((Part::Id, value)),
+            "type" if value.is_empty() => faults.add(name, "is empty; leave it out for all types"),
+            "type" => self.kinds.push(value),
             _ if self.rest[index].replace(value).is_some() => {
                 faults.add(name, "is given twice; give it once");
             }
@@ -113,10 +116,16 @@ impl Given {
         Some(selection?.only(kinds))
     }
 
+    /// Those of the list, and each that is given by itself, commas and all.
     fn types(&self, faults: &mut Faults) -> Option<Vec<String>> {
-        let Some(text) = self.get("types") else { return Some(Vec::new()) };
-        let kinds = asked::types(text.split(',').map(str::to_owned).collect());
-        kinds.map_err(|detail| faults.add("types", detail)).ok()
+        let list = self.get("types");
+        let mut kinds = self.kinds.clone();
+        kinds.extend(list.into_iter().flat_map(|list| list.split(',')).map(str::to_owned));
+        if kinds.is_empty() {
+            return Some(kinds);
+        }
+        let name = if list.is_some() { "types" } else { "type" };
+        asked::types(kinds).map_err(|detail| faults.add(name, detail)).ok()
     }
 
     fn form(&self, faults: &mut Faults) -> Option<Form> {
@@ -199,6 +208,9 @@ mod tests {
         assert_eq!(query.form, Form::Event);
         let selection = query.selection;
         assert!(selection.takes_kind("pull") && !selection.takes_kind("star"));
+        let selection = read("type=a%2Cb&type=c&types=d,e").selection;
+        assert!(["a,b", "c", "d", "e"].iter().all(|kind| selection.takes_kind(kind)));
+        assert!(!["a", "b", "d,e"].iter().any(|kind| selection.takes_kind(kind)));
         assert_eq!(read("").form, Form::Notification);
     }
 
@@ -227,6 +239,7 @@ mod tests {
             ("source_type=s&source_id=", &["source_id"]),
             ("types=", &["types"]),
             ("types=a,,b", &["types"]),
+            ("type=a&type=", &["type"]),
             ("include=all", &["include"]),
             ("recent=5", &["recent"]),
             ("source_type=s&recent=5", &["recent"]),
@@ -242,6 +255,8 @@ mod tests {
         }
         let many: String = (0..101).map(|n| format!("&source_id={n}")).collect();
         assert_eq!(wrong(&format!("source_type=s{many}")), ["source_id"]);
+        let many: String = (0..101).map(|n| format!("&type={n}")).collect();
+        assert_eq!(wrong(&many), ["type"]);
         let header = HeaderMap::from_iter([(HEADER.parse().unwrap(), "x".parse().unwrap())]);
         let problem = super::read(None, &header, &settings()).unwrap_err();
         assert_eq!(problem.parameter_names(), ["Last-Event-ID"]);
