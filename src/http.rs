@@ -24,6 +24,7 @@ mod routes;
 mod server;
 mod unread;
 mod upgrade;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +41,7 @@ pub use live::Origins;
 pub use phase::{Phase, Stop};
 pub use problem::{KINDS as PROBLEMS, Kind as ProblemKind};
 pub use reading::Room;
-pub use routes::{ADMIN as ADMIN_ROUTES, API as API_ROUTES, Route};
+pub use routes::{ADMIN as ADMIN_ROUTES, API as API_ROUTES, Route, served};
 pub use server::Server;
 
 use crate::event;

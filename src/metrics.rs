@@ -95,6 +95,8 @@ pub struct Metrics {
     pub live_held: Gauge,
     /// The limit of the bytes that wait for clients of streams.
     pub live_held_limit: Gauge,
+    /// Bytes of the recent events that streams begin with and clients have not taken.
+    pub live_recent: Gauge,
     /// Events that streams have brought.
     pub live_delivered: Family<Delivery, Counter>,
     /// Streams that ended.
@@ -150,6 +152,7 @@ impl Metrics {
             live_subscriptions: Gauge::default(),
             live_held: Gauge::default(),
             live_held_limit: Gauge::default(),
+            live_recent: Gauge::default(),
             live_delivered: Family::default(),
             live_ended: Family::default(),
             live_resets: Counter::default(),

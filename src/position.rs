@@ -58,6 +58,11 @@ impl Position {
         self.0.len()
     }
 
+    /// How many of these are none of the first so many partitions.
+    pub fn beyond(&self, partitions: i32) -> usize {
+        self.0.range(partitions..).count()
+    }
+
     /// Whether none is named.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -154,6 +159,7 @@ mod tests {
         assert_eq!(position.to_string(), "0-12,3-42");
         assert_eq!(serde_json::to_string(&position).unwrap(), r#""0-12,3-42""#);
         assert_eq!((position.offset(3), position.offset(1)), (Some(42), None));
+        assert_eq!([0, 1, 3, 4].map(|partitions| position.beyond(partitions)), [2, 1, 1, 0]);
     }
 
     #[test]

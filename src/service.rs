@@ -55,7 +55,7 @@ pub async fn run(
     let api = http::api(Arc::clone(&service.app), &settings.http);
     let admin = http::admin(Arc::clone(&service.app));
     listeners.tell();
-    let api = (api, &http::API_ROUTES[..]);
+    let api = (api, http::served(&settings.http));
     let api = Server { farewell: FAREWELL, ..service.server(api, &settings.http) };
     let api = tokio::spawn(api.run(listeners.http, stopped));
     // The admin listener answers until the end, so that the shutdown can be watched.

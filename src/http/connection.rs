@@ -17,13 +17,13 @@ use hyper_util::server::graceful::Watcher;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
-use tokio_io_timeout::TimeoutStream;
 
 use super::Edge;
 use super::phase::{Phase, Stop, stopped};
 use super::quiet::Quiet;
 use super::unread::Unread;
 use super::upgrade::Handover;
+use super::wire::{Endless, Wire};
 use crate::metrics::Metrics;
 
 /// The most bytes that a connection buffers of what it reads.
@@ -69,19 +69,19 @@ impl Connection {
         let quiet = (!is_http1).then(Quiet::new);
         let (cut, is_cut) = AbortHandle::new_pair();
         let open = Arc::new(self.open);
+        let endless = Endless::default();
+        let wire = Wire::new(self.stream, self.write_timeout, endless.clone());
         let requests = Requests {
             edge: self.edge,
-            unread: Unread::new(self.write_timeout, cut, stop.clone()),
+            unread: Unread::new(self.write_timeout, (cut, endless), stop.clone()),
             quiet: quiet.clone(),
             open: Arc::clone(&open),
             stop,
         };
-        let mut stream = Box::pin(TimeoutStream::new(self.stream));
-        stream.as_mut().set_write_timeout_pinned(Some(self.write_timeout));
         let service = service_fn(move |request| requests.clone().answer(request));
         let builder = builder(self.idle_timeout);
-        let stream = TokioIo::new(stream);
-        let connection = builder.serve_connection_with_upgrades(stream, service).into_owned();
+        let wire = TokioIo::new(wire);
+        let connection = builder.serve_connection_with_upgrades(wire, service).into_owned();
         let connection = Abortable::new(watcher.watch(connection), is_cut);
         match quiet {
             None => tell(connection.await),

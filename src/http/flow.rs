@@ -17,7 +17,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
 
 use super::phase::{Phase, Stop};
-use super::quiet::UnderWay;
+use super::{quiet, wire};
 use crate::kept::keeping;
 
 /// How long a client has for the last piece of an answer that was ended.
@@ -28,12 +28,15 @@ const LAST: Duration = Duration::from_secs(1);
 /// the piece.
 const LOOKS: u32 = 4;
 
+/// What is to know that an answer is under way.
+type Along = (Option<quiet::UnderWay>, Option<wire::UnderWay>);
+
 /// What lives as long as an answer, and the last piece of it that is not taken.
 struct Kept {
     /// How often the connection asked for a piece and got one: odd while it is the client's turn to
     /// take one, even while it is ours to read it.
     turns: AtomicU64,
-    _under_way: Option<UnderWay>,
+    _along: Along,
     /// Ends the watch when it is dropped.
     _alive: oneshot::Sender<()>,
 }
@@ -43,10 +46,10 @@ pub(super) fn watch(
     limit: Duration,
     (connection, ending): (AbortHandle, Ending),
     response: Response,
-    under_way: Option<UnderWay>,
+    along: Along,
 ) -> Response {
     let (alive, gone) = oneshot::channel();
-    let kept = Kept { turns: AtomicU64::new(0), _under_way: under_way, _alive: alive };
+    let kept = Kept { turns: AtomicU64::new(0), _along: along, _alive: alive };
     let kept = Arc::new(kept);
     let (seen, end) = (Arc::downgrade(&kept), ending.clone());
     tokio::spawn(async move {
@@ -167,7 +170,7 @@ mod tests {
         let (cut, _) = AbortHandle::new_pair();
         let pieces = stream::iter(["a", "b", "c"].map(Ok::<_, axum::BoxError>));
         let response = Response::new(Body::from_stream(pieces));
-        (super::watch(SOON, (cut.clone(), ending), response, None), cut)
+        (super::watch(SOON, (cut.clone(), ending), response, (None, None)), cut)
     }
 
     async fn is_cut(connection: &AbortHandle) {
@@ -213,7 +216,7 @@ mod tests {
         let pieces = stream::iter(["a", "b"].map(Ok::<_, axum::BoxError>));
         let response = Response::new(Body::from_stream(pieces));
         let end = (cut.clone(), Ending::InOrder(closed));
-        let mut response = super::watch(Duration::from_secs(600), end, response, None);
+        let mut response = super::watch(Duration::from_secs(600), end, response, (None, None));
         close.send_replace(true);
         let first = response.body_mut().frame().await.unwrap();
         let left = response.body_mut().frame().await.unwrap().unwrap();

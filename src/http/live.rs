@@ -23,6 +23,7 @@ use super::reading::{self, Format};
 use super::unread::Flowing;
 use crate::live::{Client, End, Form, Item, Refusal, Subscription};
 use crate::metrics::{Ended, Transport};
+use asked::Limits;
 pub use ws::Origins;
 pub(super) use ws::socket;
 
@@ -35,13 +36,12 @@ pub(super) async fn stream(State(app): State<Arc<App>>, uri: Uri, headers: Heade
 }
 
 async fn begin(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<Response, Problem> {
-    let settings = app.live.settings();
-    let asked = query::read(uri.query(), headers, settings)?;
+    let asked = query::read(uri.query(), headers, &Limits::of(&app.live, &app.reader))?;
     if reading::choose(headers, &[Format::Stream]).is_none() {
         let detail = "A stream is text/event-stream: accept that.";
         return Err(Problem::new(Kind::NotAcceptable, detail));
     }
-    let (form, retry) = (asked.form, settings.retry);
+    let (form, retry) = (asked.form, app.live.settings().retry);
     let client = app.live.admit(Transport::Sse).map_err(refused)?;
     let subscription = client.seat().subscribe(&app.reader, asked).await;
     let followed = (client, subscription.map_err(refused)?);

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::problem::{Kind, Problem};
+use crate::settings;
 
 /// A path of a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,14 +35,18 @@ pub const API: [Route; 15] = [
     Route { path: "/events/{cursor}", allow: READ },
     Route { path: "/livez", allow: READ },
     Route { path: "/readyz", allow: READ },
-    Route { path: "/", allow: READ },
-    Route { path: "/console/{part}", allow: READ },
     Route { path: "/openapi.yaml", allow: READ },
     Route { path: "/docs", allow: READ },
     Route { path: "/docs/problems", allow: READ },
     Route { path: "/docs/style.css", allow: READ },
     Route { path: "/docs/copy.js", allow: READ },
+    // The console: see `served`.
+    Route { path: "/", allow: READ },
+    Route { path: "/console/{part}", allow: READ },
 ];
+
+/// How many of them, the last ones, are the console's.
+const CONSOLE: usize = 2;
 
 /// The routes of the operators' listener.
 pub const ADMIN: [Route; 3] = [
@@ -49,6 +54,12 @@ pub const ADMIN: [Route; 3] = [
     Route { path: "/livez", allow: READ },
     Route { path: "/readyz", allow: READ },
 ];
+
+/// Those of the API's listener that are served.
+pub fn served(settings: &settings::Http) -> &'static [Route] {
+    let console = if settings.console { 0 } else { CONSOLE };
+    &API[..API.len() - console]
+}
 
 /// The route of a path: the first that takes it, so those that are spelt out come first.
 pub(super) fn find(routes: &'static [Route], path: &str) -> Option<&'static Route> {
@@ -136,6 +147,16 @@ pub(super) fn cors(origins: &[String]) -> Option<CorsLayer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_the_console_there_is_all_but_the_console() {
+        let mut settings = crate::settings::Settings::load([]).unwrap().http;
+        assert_eq!(served(&settings), API);
+        settings.console = false;
+        let is_console = |route: &&Route| route.path == "/" || route.path.starts_with("/console/");
+        let (console, others): (Vec<&Route>, Vec<_>) = API.iter().partition(is_console);
+        assert_eq!((console.len(), served(&settings).iter().collect()), (CONSOLE, others));
+    }
 
     #[test]
     fn a_cursor_is_any_part_that_is_not_spelt_out() {

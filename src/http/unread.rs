@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::flow::{self, Ending};
 use super::phase::Stop;
 use super::quiet::UnderWay;
+use super::wire::Endless;
 use crate::kept::keeping;
 use crate::publisher::{Admission, Permit};
 
@@ -46,12 +47,17 @@ pub(super) fn in_flight(admission: &Admission, bytes: Vec<u8>) -> Bytes {
 pub(super) struct Unread {
     limit: Duration,
     connection: AbortHandle,
+    endless: Endless,
     stop: Stop,
 }
 
 impl Unread {
-    pub(super) fn new(write_timeout: Duration, connection: AbortHandle, stop: Stop) -> Self {
-        Unread { limit: write_timeout * WHOLE, connection, stop }
+    pub(super) fn new(
+        write_timeout: Duration,
+        (connection, endless): (AbortHandle, Endless),
+        stop: Stop,
+    ) -> Self {
+        Unread { limit: write_timeout * WHOLE, connection, endless, stop }
     }
 
     /// How long the client has for an answer, or for a piece of one that goes on.
@@ -73,8 +79,11 @@ impl Unread {
         under_way: Option<UnderWay>,
     ) -> Response {
         if let Some(Flowing { closed }) = response.extensions().get().cloned() {
+            // Over HTTP/2 a client that leaves a stream says so.
+            let is_endless = closed.is_some() && version != Version::HTTP_2;
+            let along = (under_way, is_endless.then(|| self.endless.begin()));
             let ending = closed.map_or(Ending::Cut(self.stop), Ending::InOrder);
-            return flow::watch(self.limit, (self.connection, ending), response, under_way);
+            return flow::watch(self.limit, (self.connection, ending), response, along);
         }
         let body = response.body();
         let is_large = body.size_hint().lower() > SMALL;
@@ -137,7 +146,8 @@ mod tests {
         let (cut, _) = AbortHandle::new_pair();
         let response = Response::new(Body::from(vec![b'x'; bytes]));
         let stop = tokio::sync::watch::channel(crate::http::Phase::Serving).1;
-        (Unread::new(SOON, cut.clone(), stop).watch(version, response, None), cut)
+        let unread = Unread::new(SOON, (cut.clone(), Endless::default()), stop);
+        (unread.watch(version, response, None), cut)
     }
 
     async fn is_cut(connection: &AbortHandle) {

@@ -11,6 +11,7 @@ use super::message::{Form, Message};
 use super::news::Marks;
 use super::places::{Meaning, Places};
 use super::queue::{Receiver, Room, Torn, queue};
+use super::recent::Held;
 use super::registry::Registry;
 use super::turns::turns;
 use crate::event::Selection;
@@ -116,9 +117,10 @@ impl Hub {
 
     /// Room for so many bytes of recent events. What is larger than all of it takes all of it. None
     /// when others have it.
-    pub(super) fn room_for(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+    pub(super) fn room_for(&self, bytes: usize) -> Option<Held> {
         let count = u32::try_from(bytes.min(self.0.settings.memory)).unwrap_or(u32::MAX);
-        Arc::clone(&self.0.recents).try_acquire_many_owned(count).ok()
+        let permit = Arc::clone(&self.0.recents).try_acquire_many_owned(count).ok()?;
+        Some(Held::new(permit, &self.0.metrics.live_recent))
     }
 
     /// Joins the followers. What is behind these places comes by the queue, and nothing else does;

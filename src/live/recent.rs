@@ -3,13 +3,35 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::client::Seat;
 use super::message::Form;
 use crate::cursor::Cursor;
 use crate::event::Selection;
 use crate::kafka::StoredEvent;
+use crate::metrics::Gauge;
 use crate::position::Position;
 use crate::reader::{ReadError, Reader};
+
+/// Room for events that wait for a client, until it is dropped.
+pub(super) struct Held {
+    permit: OwnedSemaphorePermit,
+    bytes: Gauge,
+}
+
+impl Held {
+    pub(super) fn new(permit: OwnedSemaphorePermit, bytes: &Gauge) -> Self {
+        bytes.inc_by(permit.num_permits() as i64);
+        Held { permit, bytes: bytes.clone() }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.bytes.dec_by(self.permit.num_permits() as i64);
+    }
+}
 
 impl Seat {
     /// So many recent events of each source up to a position, oldest first, when it is its turn to
@@ -114,12 +136,16 @@ mod tests {
     fn what_waits_for_others_leaves_no_room_until_it_is_taken() {
         let mut settings = Settings::load([]).unwrap().live;
         settings.memory = 1000;
-        let hub = Hub::new(&settings, Names::default(), &Arc::new(Metrics::new()));
+        let metrics = Arc::new(Metrics::new());
+        let hub = Hub::new(&settings, Names::default(), &metrics);
         let held = hub.room_for(600);
         assert!(held.is_some() && hub.room_for(600).is_none());
+        assert_eq!(metrics.live_recent.get(), 600);
         drop(held);
+        assert_eq!(metrics.live_recent.get(), 0);
         let held = hub.room_for(9000);
         assert!(held.is_some() && hub.room_for(1).is_none());
+        assert_eq!(metrics.live_recent.get(), 1000);
     }
 
     #[test]

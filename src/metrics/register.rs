@@ -190,6 +190,12 @@ impl Metrics {
             Unit::Bytes,
             self.live_held_limit.clone(),
         );
+        registry.register_with_unit(
+            "live_recent",
+            "Recent events that streams begin with and clients have not taken",
+            Unit::Bytes,
+            self.live_recent.clone(),
+        );
         registry.register(
             "live_delivered",
             "Events that streams have brought, by where they came from",

@@ -3,6 +3,7 @@
 mod early;
 mod ends;
 mod faults;
+mod gone;
 mod refusals;
 mod resume;
 mod ws;
@@ -68,9 +69,10 @@ async fn several_sources_a_type_or_everything_and_some_types_of_events() {
     let mut of_type = app.client.stream("?source_type=b").await;
     let mut all = app.client.stream("").await;
     let mut pushes = app.client.stream("?types=push,star").await;
+    let mut odd = app.client.stream("?type=push%2Cstar&type=star").await;
     let mut cursors = Vec::new();
     for (source_type, source_id, kind) in
-        [("a", "1", "push"), ("a", "2", "pull"), ("b", "1", "pull"), ("b", "2", "star")]
+        [("a", "1", "push"), ("a", "2", "push,star"), ("b", "1", "pull"), ("b", "2", "star")]
     {
         let event = json!({"type": kind, "source_type": source_type, "source_id": source_id});
         let cursor = app.client.event(event).await.json()["cursor"].as_str().unwrap().to_owned();
@@ -82,6 +84,7 @@ async fn several_sources_a_type_or_everything_and_some_types_of_events() {
         (&mut of_type, &[2, 3]),
         (&mut all, &[0, 1, 2, 3]),
         (&mut pushes, &[0, 3]),
+        (&mut odd, &[1, 3]),
     ] {
         let expected: Vec<_> =
             expected.iter().map(|&index: &usize| cursors[index].clone()).collect();

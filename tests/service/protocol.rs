@@ -30,8 +30,10 @@ async fn an_unknown_path_is_a_problem() {
 async fn the_console_can_be_turned_off() {
     let app = TestApp::builder().set("http.console", false).start().await;
     for path in ["/", "/console/main.js"] {
-        let answer = app.client.get(path).await;
-        assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{path}");
+        for method in [Method::GET, Method::POST, Method::OPTIONS] {
+            let answer = app.client.send(app.client.request(method, path)).await;
+            assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{path}");
+        }
     }
 }
 
@@ -60,6 +62,7 @@ async fn options_says_what_a_path_takes() {
         ("/events", "GET, HEAD, POST, OPTIONS"),
         ("/events/fetch", "POST, OPTIONS"),
         ("/events/3-42", "GET, HEAD, OPTIONS"),
+        ("/", "GET, HEAD, OPTIONS"),
     ] {
         let options = app.client.send(app.client.request(Method::OPTIONS, path)).await;
         assert_eq!((options.status, options.header("allow")), (204, Some(allow)), "{path}");

@@ -69,6 +69,7 @@ async fn a_request_under_way_is_answered_while_new_ones_are_not_taken() {
     let mut app =
         TestApp::builder().brokers(&kafka.bootstrap_servers()).topic("slow").start().await;
     app.client.event(event("first")).await;
+    app.metric_reaches("dual_stream_notifications_published_total", &[], 1.0).await;
     kafka.broker_round_trip_time(1, Duration::from_secs(2)).unwrap();
     let http = app.client.clone();
     let under_way = tokio::spawn(async move { http.event(event("under way")).await });

@@ -1,11 +1,29 @@
 //! What a stream is asked for, however it is written: the rules of each part.
 
 use crate::event::{Selection, Source};
-use crate::live::Form;
+use crate::live::{Form, Hub};
 use crate::position::Position;
+use crate::reader::Reader;
+use crate::settings;
 
 /// The most types of events that are named.
 const TYPES: usize = 100;
+/// How many partitions a position may name that the topic is not known to have. Another instance may
+/// have heard of new ones first, so what it has told of them is kept; more are of another topic.
+const UNHEARD: usize = 100;
+
+/// What bounds that.
+pub(super) struct Limits<'a> {
+    pub(super) settings: &'a settings::Live,
+    /// How many there are, where that is known.
+    pub(super) partitions: Option<i32>,
+}
+
+impl<'a> Limits<'a> {
+    pub(super) fn of(live: &'a Hub, reader: &Reader) -> Self {
+        Limits { settings: live.settings(), partitions: reader.partitions().ok() }
+    }
+}
 
 /// A source, or all sources of a type.
 #[derive(Debug)]
@@ -46,7 +64,7 @@ pub(super) fn names(selection: &Selection) -> usize {
 /// Types of events.
 pub(super) fn types(kinds: Vec<String>) -> Result<Vec<String>, String> {
     if kinds.is_empty() || kinds.iter().any(String::is_empty) || kinds.len() > TYPES {
-        return Err(format!("is not a list of 1 to {TYPES} types, as in push,pull"));
+        return Err(format!("is not 1 to {TYPES} types, each of them named"));
     }
     Ok(kinds)
 }
@@ -59,9 +77,17 @@ pub(super) fn form(include: &str) -> Result<Form, &'static str> {
     }
 }
 
-/// Where to begin.
-pub(super) fn position(text: &str) -> Result<Position, String> {
-    text.parse().map_err(|error| format!("is {error}"))
+/// Where to begin. What a position names is kept for as long as the stream is open, and told with
+/// each of its positions. Where it is not known how many partitions there are, no stream is begun.
+pub(super) fn position(text: &str, limits: &Limits<'_>) -> Result<Position, String> {
+    let position: Position = text.parse().map_err(|error| format!("is {error}"))?;
+    let unheard = limits.partitions.map_or(0, |partitions| position.beyond(partitions));
+    if unheard > UNHEARD {
+        return Err(format!(
+            "names {unheard} partitions that the topic does not have; give one of this topic"
+        ));
+    }
+    Ok(position)
 }
 
 /// How many recent events; none where that is no number. `has_source` says whether a single source

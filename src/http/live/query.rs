@@ -4,26 +4,25 @@ use axum::http::HeaderMap;
 
 use super::super::problem::Problem;
 use super::super::reading::{Faults, decoded, decoded_lossily};
-use super::asked::{self, Named};
+use super::asked::{self, Limits, Named};
 use crate::event::Selection;
 use crate::live::{Form, Request, Start};
-use crate::settings;
 
-const NAMES: [&str; 7] =
-    ["source_type", "source_id", "types", "include", "recent", "after", "last_event_id"];
+const NAMES: [&str; 8] =
+    ["source_type", "source_id", "type", "types", "include", "recent", "after", "last_event_id"];
 const HEADER: &str = "last-event-id";
 
 /// Reads the query of an address, and the headers.
 pub(super) fn read(
     query: Option<&str>,
     headers: &HeaderMap,
-    settings: &settings::Live,
+    limits: &Limits<'_>,
 ) -> Result<Request, Problem> {
     let mut faults = Faults::default();
     let given = Given::read(query.unwrap_or_default(), &mut faults);
-    let selection = given.selection(settings.sources, &mut faults);
+    let selection = given.selection(limits.settings.sources, &mut faults);
     let form = given.form(&mut faults);
-    let start = given.start(headers, settings.recent, &mut faults);
+    let start = given.start(headers, limits, &mut faults);
     match (selection, form, start) {
         (Some(selection), Some(form), Some(start)) if faults.is_empty() => {
             Ok(Request { selection, start, form })
@@ -32,10 +31,11 @@ pub(super) fn read(
     }
 }
 
-/// What was given: the parts of sources in their order, and the rest by name.
+/// What was given: the parts of sources in their order, each `type`, and the rest by name.
 #[derive(Default)]
 struct Given {
     sources: Vec<(Part, String)>,
+    kinds: Vec<String>,
     rest: [Option<String>; NAMES.len()],
 }
 
@@ -66,6 +66,8 @@ impl Given {
         match name {
             "source_type" => self.sources.push((Part::Type, value)),
             "source_id" => self.sources.push((Part::Id, value)),
+            "type" if value.is_empty() => faults.add(name, "is empty; leave it out for all types"),
+            "type" => self.kinds.push(value),
             _ if self.rest[index].replace(value).is_some() => {
                 faults.add(name, "is given twice; give it once");
             }
@@ -113,10 +115,16 @@ impl Given {
         Some(selection?.only(kinds))
     }
 
+    /// Those of the list, and each that is given by itself, commas and all.
     fn types(&self, faults: &mut Faults) -> Option<Vec<String>> {
-        let Some(text) = self.get("types") else { return Some(Vec::new()) };
-        let kinds = asked::types(text.split(',').map(str::to_owned).collect());
-        kinds.map_err(|detail| faults.add("types", detail)).ok()
+        let list = self.get("types");
+        let mut kinds = self.kinds.clone();
+        kinds.extend(list.into_iter().flat_map(|list| list.split(',')).map(str::to_owned));
+        if kinds.is_empty() {
+            return Some(kinds);
+        }
+        let name = if list.is_some() { "types" } else { "type" };
+        asked::types(kinds).map_err(|detail| faults.add(name, detail)).ok()
     }
 
     fn form(&self, faults: &mut Faults) -> Option<Form> {
@@ -126,8 +134,13 @@ impl Given {
 
     /// The header is what the browser adds when it comes again, to the same address: it knows best.
     /// Then what a page has kept, then where the address begins.
-    fn start(&self, headers: &HeaderMap, most: usize, faults: &mut Faults) -> Option<Start> {
-        let recent = self.recent(most, faults);
+    fn start(
+        &self,
+        headers: &HeaderMap,
+        limits: &Limits<'_>,
+        faults: &mut Faults,
+    ) -> Option<Start> {
+        let recent = self.recent(limits.settings.recent, faults);
         let header = headers.get(HEADER).map(|value| value.to_str().unwrap_or("?"));
         let mut start = None;
         for (name, text) in [
@@ -138,7 +151,7 @@ impl Given {
             let Some(text) = text.filter(|text| !text.is_empty() || name == "after") else {
                 continue;
             };
-            match asked::position(text) {
+            match asked::position(text, limits) {
                 Ok(position) => start = start.or(Some(Start::After(position))),
                 Err(detail) => faults.add(name, detail),
             }
@@ -161,17 +174,22 @@ mod tests {
     use super::*;
     use crate::settings::Settings;
 
-    fn settings() -> settings::Live {
-        Settings::load([]).unwrap().live
+    /// With so many partitions.
+    fn read_with(
+        query: &str,
+        headers: &HeaderMap,
+        partitions: Option<i32>,
+    ) -> Result<Request, Problem> {
+        let settings = Settings::load([]).unwrap().live;
+        super::read(Some(query), headers, &Limits { settings: &settings, partitions })
     }
 
     fn read(query: &str) -> Request {
-        super::read(Some(query), &HeaderMap::new(), &settings()).unwrap()
+        read_with(query, &HeaderMap::new(), Some(6)).unwrap()
     }
 
     fn wrong(query: &str) -> Vec<String> {
-        let problem = super::read(Some(query), &HeaderMap::new(), &settings()).unwrap_err();
-        problem.parameter_names()
+        read_with(query, &HeaderMap::new(), Some(6)).unwrap_err().parameter_names()
     }
 
     fn sources(query: &str) -> Vec<String> {
@@ -199,6 +217,9 @@ mod tests {
         assert_eq!(query.form, Form::Event);
         let selection = query.selection;
         assert!(selection.takes_kind("pull") && !selection.takes_kind("star"));
+        let selection = read("type=a%2Cb&type=c&types=d,e").selection;
+        assert!(["a,b", "c", "d", "e"].iter().all(|kind| selection.takes_kind(kind)));
+        assert!(!["a", "b", "d,e"].iter().any(|kind| selection.takes_kind(kind)));
         assert_eq!(read("").form, Form::Notification);
     }
 
@@ -207,7 +228,7 @@ mod tests {
         let start = |query: &str, header: Option<&str>| {
             let header = header.map(|text| (HEADER.parse().unwrap(), text.parse().unwrap()));
             let headers = HeaderMap::from_iter(header);
-            super::read(Some(query), &headers, &settings()).unwrap().start
+            read_with(query, &headers, Some(6)).unwrap().start
         };
         let after = |text: &str| Start::After(text.parse().unwrap());
         let one = "source_type=s&source_id=i&recent=5";
@@ -220,6 +241,20 @@ mod tests {
     }
 
     #[test]
+    fn a_position_may_name_some_partitions_that_are_not_known_yet() {
+        let naming = |count: i32| {
+            let cursors: Vec<_> = (0..count).map(|partition| format!("{partition}-0")).collect();
+            format!("after={}", cursors.join(","))
+        };
+        assert!(
+            matches!(read(&naming(106)).start, Start::After(position) if position.len() == 106)
+        );
+        assert_eq!(wrong(&naming(107)), ["after"]);
+        assert!(read_with(&naming(107), &HeaderMap::new(), Some(7)).is_ok());
+        assert!(read_with(&naming(107), &HeaderMap::new(), None).is_ok());
+    }
+
+    #[test]
     fn every_fault_is_named() {
         for (query, names) in [
             ("source_id=i", &["source_id"][..]),
@@ -227,6 +262,7 @@ mod tests {
             ("source_type=s&source_id=", &["source_id"]),
             ("types=", &["types"]),
             ("types=a,,b", &["types"]),
+            ("type=a&type=", &["type"]),
             ("include=all", &["include"]),
             ("recent=5", &["recent"]),
             ("source_type=s&recent=5", &["recent"]),
@@ -242,8 +278,10 @@ mod tests {
         }
         let many: String = (0..101).map(|n| format!("&source_id={n}")).collect();
         assert_eq!(wrong(&format!("source_type=s{many}")), ["source_id"]);
+        let many: String = (0..101).map(|n| format!("&type={n}")).collect();
+        assert_eq!(wrong(&many), ["type"]);
         let header = HeaderMap::from_iter([(HEADER.parse().unwrap(), "x".parse().unwrap())]);
-        let problem = super::read(None, &header, &settings()).unwrap_err();
+        let problem = read_with("", &header, Some(6)).unwrap_err();
         assert_eq!(problem.parameter_names(), ["Last-Event-ID"]);
     }
 }

@@ -39,9 +39,9 @@ pub(in super::super) async fn socket(
 }
 
 fn begin(app: &Arc<App>, request: &mut Request) -> Result<Response, Problem> {
+    nothing_is_asked(request.uri().query())?;
     let response = handshake::accept(request)?;
     app.origins.check(request)?;
-    nothing_is_asked(request.uri().query())?;
     let extensions = request.extensions_mut();
     let (upgrade, handover) = (extensions.remove::<OnUpgrade>(), extensions.remove::<Handover>());
     let (Some(upgrade), Some(handover)) = (upgrade, handover) else {

@@ -62,6 +62,25 @@ async fn a_slow_client_is_told_and_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn recent_events_that_nobody_takes_have_no_room_for_others_until_their_client_goes() {
+    let builder = TestApp::builder().set("reader.page_bytes", "20MiB");
+    let app = builder.set("live.memory", "12MB").start().await;
+    post_large(&app, 20).await;
+    let recent = format!("{SOURCE}&recent=20&include=event");
+    let stuck = stuck(&app, &recent).await;
+    app.metric_reaches("dual_stream_live_recent_bytes", &[], 10_000_000.0).await;
+    assert_eq!(
+        app.client.get(&format!("/events/stream{recent}")).await.problem(),
+        "too-many-reads"
+    );
+
+    stuck.reset();
+
+    app.metric_is("dual_stream_live_recent_bytes", 0.0).await;
+    app.client.stream(&recent).await;
+}
+
+#[tokio::test]
 async fn at_the_end_streams_are_told_and_hold_nothing_up() {
     let mut app = TestApp::builder().start().await;
     let mut stream = app.client.stream(SOURCE).await;

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use reqwest::header::ACCEPT;
+use serde_json::json;
 
 use crate::harness::TestApp;
 
@@ -18,6 +19,36 @@ async fn a_wrong_query_is_named_and_nothing_is_opened() {
     let json = app.client.request(Method::GET, "/events/stream").header(ACCEPT, "application/json");
     assert_eq!(app.client.send(json).await.status, 406);
     assert_eq!(app.metric("dual_stream_live_streams", &[]).await, 0.0);
+}
+
+/// What a position names is kept, and told with each event: it must not be whatever a client makes
+/// up. Some partitions may be new, and known to another instance only.
+#[tokio::test]
+async fn a_position_of_far_more_partitions_than_there_are_is_refused() {
+    let app = TestApp::start().await;
+    let naming = |count: usize| {
+        let cursors: Vec<_> = (0..count).map(|partition| format!("{partition}-none")).collect();
+        cursors.join(",")
+    };
+    let (most, more) = (naming(6 + 100), naming(6 + 101));
+    let stream = app.client.resume("", &most).await;
+    assert_eq!(stream.last_id, most);
+    for (query, header, name) in [
+        ("", more.as_str(), "Last-Event-ID"),
+        (&format!("?last_event_id={more}"), "", "last_event_id"),
+        (&format!("?after={more}"), "", "after"),
+    ] {
+        let request = app.client.request(Method::GET, &format!("/events/stream{query}"));
+        let refused = app.client.send(request.header("last-event-id", header)).await;
+        assert_eq!((refused.status, refused.problem().as_str()), (400, "invalid-parameter"));
+        assert_eq!(refused.json()["errors"][0]["parameter"], name);
+    }
+    let mut socket = app.client.socket().await;
+    socket.subscribe("most", json!({"after": most})).await;
+    socket.ask("more", json!({"after": more})).await;
+    let error = socket.next().await;
+    assert_eq!((&error["op"], &error["subscription"]), (&json!("error"), &json!("more")));
+    assert_eq!(error["problem"]["errors"][0]["pointer"], "/after");
 }
 
 #[tokio::test]

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use crate::harness::kafka::{create_topic, delete_all_records, delete_records};
+use crate::harness::kafka::{add_partitions, create_topic, delete_all_records, delete_records};
 use crate::harness::reading::store;
-use crate::harness::{TestApp, required, unique};
+use crate::harness::{TestApp, eventually, required, unique};
 
 const SOURCE: &str = "?source_type=s&source_id=i";
 
@@ -139,7 +140,7 @@ async fn partitions_that_are_added_are_followed_from_their_beginning() {
     let app = TestApp::start().await;
     let mut stream = app.client.stream("").await;
     let mut all: BTreeSet<_> = store(&app.client, "first", 3).await.into_iter().collect();
-    crate::harness::kafka::add_partitions(&app.brokers, &app.topic, 12).await;
+    add_partitions(&app.brokers, &app.topic, 12).await;
     let mut sources = 0;
     while !all.iter().any(|cursor| cursor.split('-').next().unwrap().parse::<i32>().unwrap() > 5) {
         sources += 1;
@@ -158,6 +159,45 @@ async fn streams_need_no_memory_of_recent_events() {
     assert_eq!(stream.cursors(35).await, [&old[5..], &new].concat());
 }
 
+/// Another instance has heard of a partition first, and told two events of it.
+#[tokio::test]
+async fn what_was_had_of_a_partition_that_is_not_known_yet_does_not_come_again() {
+    let app = TestApp::start().await;
+    let mut stream = app.client.resume(SOURCE, "0-none,6-1").await;
+    let posted = store(&app.client, "i", 1).await;
+    assert_eq!(stream.cursors(1).await, posted);
+    assert!(stream.last_id.ends_with(",6-1"), "{}", stream.last_id);
+
+    add_partitions(&app.brokers, &app.topic, 7).await;
+    write(&app.brokers, &app.topic, [6; 3]).await;
+
+    assert_eq!(stream.cursors(1).await, ["6-2"]);
+    let mut again = app.client.resume(SOURCE, &stream.last_id).await;
+    write(&app.brokers, &app.topic, [6]).await;
+    assert_eq!(again.cursors(1).await, ["6-3"]);
+}
+
+/// Writes an event of the source to each of these partitions, as another instance may.
+async fn write(brokers: &str, topic: &str, partitions: impl IntoIterator<Item = i32>) {
+    let names = [("id", "x"), ("type", "t"), ("source_type", "s")];
+    let headers = names.into_iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
+        headers.insert(Header { key, value: Some(value) })
+    });
+    for partition in partitions {
+        // The broker may not have heard of it itself.
+        eventually("there is such a partition", async || {
+            let producer: FutureProducer =
+                ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
+            let record = FutureRecord::to(topic).partition(partition).key("i").payload("{}");
+            match producer.send(record.headers(headers.clone()), None).await {
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::UnknownPartition), _)) => None,
+                sent => Some(sent.unwrap()),
+            }
+        })
+        .await;
+    }
+}
+
 /// As another instance writes it that has heard of more partitions: where a source lies by the
 /// number that is known here says nothing of where it lies by another one.
 #[tokio::test]
@@ -165,16 +205,7 @@ async fn what_was_missed_comes_from_whatever_partition_it_lies_in() {
     const PARTITIONS: i32 = 6;
     let (brokers, topic) = (required("KAFKA_BROKERS"), unique("anywhere"));
     create_topic(&brokers, &topic, PARTITIONS, &[]).await;
-    let producer: FutureProducer =
-        ClientConfig::new().set("bootstrap.servers", &brokers).create().unwrap();
-    let names = [("id", "x"), ("type", "t"), ("source_type", "s")];
-    let headers = names.into_iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
-        headers.insert(Header { key, value: Some(value) })
-    });
-    for partition in 0..PARTITIONS {
-        let record = FutureRecord::to(&topic).partition(partition).key("i").payload("{}");
-        producer.send(record.headers(headers.clone()), None).await.unwrap();
-    }
+    write(&brokers, &topic, 0..PARTITIONS).await;
     for memory in ["0B", "1MiB"] {
         let app = TestApp::builder().topic(&topic).set("reader.memory", memory).start().await;
         let mut stream = app.client.resume(SOURCE, "beginning").await;

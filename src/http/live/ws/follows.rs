@@ -8,7 +8,7 @@ use futures_util::future::{AbortHandle, ready};
 use futures_util::stream::{self, SelectAll};
 use futures_util::{FutureExt, Stream, StreamExt};
 
-use super::super::asked;
+use super::super::asked::{self, Limits};
 use super::requests::{Refused, impossible};
 use crate::live::{Form, Hub, Item, Refusal, Request, Seat};
 use crate::reader::Reader;
@@ -37,6 +37,11 @@ struct Open {
 impl Follows {
     pub(super) fn new(seat: Seat, reader: Reader, live: Hub) -> Self {
         Follows { seat, reader, live, open: HashMap::new(), streams: SelectAll::new() }
+    }
+
+    /// What may be asked for.
+    pub(super) fn limits(&self) -> Limits<'_> {
+        Limits::of(&self.live, &self.reader)
     }
 
     /// Begins a subscription.

@@ -7,10 +7,9 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::super::super::problem::{Kind, Problem};
-use super::super::asked::{self, Named};
+use super::super::asked::{self, Limits, Named};
 use crate::event::{Fault, Selection};
 use crate::live::{Form, Request, Start};
-use crate::settings;
 
 /// The longest name of a subscription, in characters.
 const NAME: usize = 64;
@@ -34,7 +33,7 @@ pub(super) struct Refused {
 }
 
 /// Reads a message.
-pub(super) fn read(text: &str, settings: &settings::Live) -> Result<Command, Refused> {
+pub(super) fn read(text: &str, limits: &Limits<'_>) -> Result<Command, Refused> {
     let members = serde_json::from_str(text).map_err(|error| not_json(text, &error))?;
     let mut given = Given { members, prefix: String::new(), faults: Vec::new(), omitted: 0 };
     let op: Option<String> = given.needed("op", "a string: subscribe, unsubscribe or ping");
@@ -43,7 +42,7 @@ pub(super) fn read(text: &str, settings: &settings::Live) -> Result<Command, Ref
         (Some("ping"), _) => Some(Command::Ping(given.raw("data").map(ToOwned::to_owned))),
         (Some("unsubscribe"), Some(name)) => Some(Command::Unsubscribe(name.clone())),
         (Some("subscribe"), _) => {
-            let asked = given.asked(settings);
+            let asked = given.asked(limits);
             name.clone().zip(asked).map(|(name, asked)| Command::Subscribe(name, asked))
         }
         (Some("unsubscribe"), None) | (None, _) => None,
@@ -100,7 +99,7 @@ impl<'a> Given<'a> {
         Some(name)
     }
 
-    fn asked(&mut self, settings: &settings::Live) -> Option<Request> {
+    fn asked(&mut self, limits: &Limits<'_>) -> Option<Request> {
         let named = self.sources();
         let has_source = named.iter().flatten().any(|named| named.source_id.is_some());
         let selection = named.and_then(|named| self.selection(&named));
@@ -110,7 +109,7 @@ impl<'a> Given<'a> {
         let form: Option<String> = self.take("include", "a string");
         let form = form.map_or(Ok(Form::Notification), |form| asked::form(&form));
         let form = self.kept("include", form.map_err(str::to_owned));
-        let start = self.start(settings.recent, has_source);
+        let start = self.start(limits, has_source);
         Some(Request { selection: selection?.only(types?), start: start?, form: form? })
     }
 
@@ -149,17 +148,17 @@ impl<'a> Given<'a> {
         })
     }
 
-    fn start(&mut self, most: usize, has_source: bool) -> Option<Start> {
+    fn start(&mut self, limits: &Limits<'_>, has_source: bool) -> Option<Start> {
         let recent = match self.raw("recent") {
             Some(count) => {
                 let count = serde_json::from_str(count.get()).ok();
-                self.kept("recent", asked::recent(count, most, has_source))
+                self.kept("recent", asked::recent(count, limits.settings.recent, has_source))
             }
             None => Some(0),
         };
         let after: Option<String> = self.take("after", "a string: a position");
         match after {
-            Some(after) => self.kept("after", asked::position(&after)).map(Start::After),
+            Some(after) => self.kept("after", asked::position(&after, limits)).map(Start::After),
             None => Some(Start::Now { recent: recent? }),
         }
     }

@@ -32,9 +32,9 @@ pub(super) async fn serve(
     let period = live.settings().heartbeat;
     let mut beat = interval_at(Instant::now() + period, period);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let follows = Follows::new(client.seat().clone(), reader, live.clone());
-    let mut session =
-        Session { socket, follows, closed: live.closed(), live, beat, unanswered: 0, faults: 0 };
+    let closed = live.closed();
+    let follows = Follows::new(client.seat().clone(), reader, live);
+    let mut session = Session { socket, follows, closed, beat, unanswered: 0, faults: 0 };
     let over = session.run().await;
     client.ends(over.ended());
     let Session { socket, follows, .. } = session;
@@ -47,7 +47,6 @@ pub(super) async fn serve(
 }
 
 struct Session {
-    live: Hub,
     socket: Socket,
     follows: Follows,
     closed: watch::Receiver<bool>,
@@ -89,7 +88,7 @@ impl Session {
     }
 
     async fn answer(&mut self, text: &str) -> Result<(), Over> {
-        let read = requests::read(text, self.live.settings());
+        let read = requests::read(text, &self.follows.limits());
         self.faults = if read.is_ok() { 0 } else { self.faults + 1 };
         let answer = read.and_then(|command| self.obey(command));
         let answer = answer.unwrap_or_else(|Refused { name, problem }| {

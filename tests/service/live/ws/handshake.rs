@@ -49,8 +49,11 @@ async fn what_asks_for_no_websocket_is_told_how_to() {
     }
     let no_key = ask(&app, "/events/ws", &[("sec-websocket-key", "")]).await;
     assert_eq!((no_key.status, no_key.problem().as_str()), (400, "invalid-parameter"));
-    let query = ask(&app, "/events/ws?source_type=s", &[]).await;
-    assert_eq!((query.status, query.problem().as_str()), (400, "invalid-parameter"));
+    for changed in [&[][..], &[("upgrade", ""), ("connection", "")]] {
+        let query = ask(&app, "/events/ws?source_type=s", changed).await;
+        assert_eq!((query.status, query.problem().as_str()), (400, "invalid-parameter"));
+        assert_eq!(query.json()["errors"][0]["parameter"], "source_type");
+    }
     assert_eq!(app.metric("dual_stream_live_streams", &[]).await, 0.0);
 
     let opened = ask(&app, "/events/ws", &[]).await;
