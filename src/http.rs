@@ -12,6 +12,7 @@ mod events;
 mod flow;
 mod health;
 mod item;
+mod known;
 mod last;
 mod live;
 mod media;

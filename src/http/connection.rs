@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 
 use super::Edge;
+use super::known::Known;
 use super::phase::{Phase, Stop, stopped};
 use super::quiet::Quiet;
 use super::unread::Unread;
@@ -78,9 +79,10 @@ impl Connection {
         };
         let mut stream = Box::pin(TimeoutStream::new(self.stream));
         stream.as_mut().set_write_timeout_pinned(Some(self.write_timeout));
-        let service = service_fn(move |request| requests.clone().answer(request));
+        // Boxed, or each idle connection would have room for it.
+        let service = service_fn(move |request| Box::pin(requests.clone().answer(request)));
         let builder = builder(self.idle_timeout);
-        let stream = TokioIo::new(stream);
+        let stream = Known::new(TokioIo::new(stream), is_http1);
         let connection = builder.serve_connection_with_upgrades(stream, service).into_owned();
         let connection = Abortable::new(watcher.watch(connection), is_cut);
         match quiet {
