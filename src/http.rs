@@ -16,6 +16,7 @@ mod known;
 mod last;
 mod live;
 mod media;
+mod open;
 mod phase;
 mod pieces;
 mod problem;

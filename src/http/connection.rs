@@ -15,17 +15,16 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::Watcher;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 
 use super::Edge;
 use super::known::Known;
+use super::open::Open;
 use super::phase::{Phase, Stop, stopped};
 use super::quiet::Quiet;
 use super::unread::Unread;
 use super::upgrade::Handover;
-use crate::metrics::Metrics;
 
 /// The most bytes that a connection buffers of what it reads.
 const READ_BUFFER: usize = 64 * 1024;
@@ -49,14 +48,6 @@ pub(super) struct Connection {
     pub(super) write_timeout: Duration,
     pub(super) farewell: Duration,
     pub(super) open: Open,
-}
-
-/// A connection's place among those that are open, given back however it ends. Until then the end
-/// of the service waits.
-pub(super) struct Open {
-    _slot: OwnedSemaphorePermit,
-    _watcher: Watcher,
-    metrics: Arc<Metrics>,
 }
 
 impl Connection {
@@ -166,21 +157,4 @@ fn builder(idle_timeout: Duration) -> auto::Builder<TokioExecutor> {
         // WebSockets, as RFC 8441 has them.
         .enable_connect_protocol();
     builder
-}
-
-impl Open {
-    pub(super) fn count(
-        slot: OwnedSemaphorePermit,
-        watcher: Watcher,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        metrics.connections.inc();
-        Open { _slot: slot, _watcher: watcher, metrics }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.metrics.connections.dec();
-    }
 }

@@ -9,8 +9,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout, timeout_at};
 
 use super::Edge;
-use super::connection::{Connection, Open};
+use super::connection::Connection;
 use super::last;
+use super::open::Open;
 use super::phase::{Stop, stopped};
 use crate::metrics::Metrics;
 use crate::telemetry;
