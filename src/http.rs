@@ -15,6 +15,7 @@ mod item;
 mod last;
 mod live;
 mod media;
+mod open;
 mod phase;
 mod pieces;
 mod problem;

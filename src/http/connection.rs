@@ -15,16 +15,15 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::Watcher;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 
 use super::Edge;
+use super::open::Open;
 use super::phase::{Phase, Stop, stopped};
 use super::quiet::Quiet;
 use super::unread::Unread;
 use super::upgrade::Handover;
 use super::wire::{Endless, Wire};
-use crate::metrics::Metrics;
 
 /// The most bytes that a connection buffers of what it reads.
 const READ_BUFFER: usize = 64 * 1024;
@@ -50,14 +49,6 @@ pub(super) struct Connection {
     pub(super) open: Open,
 }
 
-/// A connection's place among those that are open, given back however it ends. Until then the end
-/// of the service waits.
-pub(super) struct Open {
-    _slot: OwnedSemaphorePermit,
-    _watcher: Watcher,
-    metrics: Arc<Metrics>,
-}
-
 impl Connection {
     /// Serves it until it ends, or is told to stop and has answered what was under way.
     pub(super) async fn serve(self, watcher: Watcher, stop: Stop) {
@@ -71,6 +62,7 @@ impl Connection {
         let open = Arc::new(self.open);
         let endless = Endless::default();
         let wire = Wire::new(self.stream, self.write_timeout, endless.clone());
+        let wire = wire.known_as_http1(is_http1);
         let requests = Requests {
             edge: self.edge,
             unread: Unread::new(self.write_timeout, (cut, endless), stop.clone()),
@@ -78,7 +70,8 @@ impl Connection {
             open: Arc::clone(&open),
             stop,
         };
-        let service = service_fn(move |request| requests.clone().answer(request));
+        // Boxed, or each idle connection would have room for it.
+        let service = service_fn(move |request| Box::pin(requests.clone().answer(request)));
         let builder = builder(self.idle_timeout);
         let wire = TokioIo::new(wire);
         let connection = builder.serve_connection_with_upgrades(wire, service).into_owned();
@@ -164,21 +157,4 @@ fn builder(idle_timeout: Duration) -> auto::Builder<TokioExecutor> {
         // WebSockets, as RFC 8441 has them.
         .enable_connect_protocol();
     builder
-}
-
-impl Open {
-    pub(super) fn count(
-        slot: OwnedSemaphorePermit,
-        watcher: Watcher,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        metrics.connections.inc();
-        Open { _slot: slot, _watcher: watcher, metrics }
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.metrics.connections.dec();
-    }
 }

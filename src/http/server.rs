@@ -9,9 +9,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout, timeout_at};
 
 use super::Edge;
-use super::connection::{Connection, Open};
+use super::connection::Connection;
 use super::last;
+use super::open::Open;
 use super::phase::{Stop, stopped};
+use super::unread::WHOLE;
+use super::wire;
 use crate::metrics::Metrics;
 use crate::telemetry;
 
@@ -39,6 +42,9 @@ impl Server {
     /// Serves until told to stop, then lets the requests under way finish. Returns how many
     /// connections had not finished by the deadline; they are cut.
     pub async fn run(self, listener: TcpListener, stop: Stop) -> usize {
+        if let Err(error) = wire::give_up_after(&listener, self.write_timeout * WHOLE) {
+            tracing::debug!("clients whose network is gone are noticed late: {error}");
+        }
         let graceful = GracefulShutdown::new();
         let slots = Arc::new(Semaphore::new(self.max_connections));
         let serve = |accepted: Option<(TcpStream, OwnedSemaphorePermit)>| {

@@ -23,7 +23,7 @@ use crate::publisher::{Admission, Permit};
 
 /// How many times `http.write_timeout` the client has for the whole of an answer: a client that
 /// takes a little now and then starts that time anew at each piece.
-const WHOLE: u32 = 3;
+pub(super) const WHOLE: u32 = 3;
 /// Up to here an HTTP/1 answer is its connection's buffer's matter: it is given to the system in
 /// one go, or the write timeout ends it.
 const SMALL: u64 = 64 * 1024;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::Request;
 use hyper::upgrade::OnUpgrade;
 
-use super::connection::Open;
+use super::open::Open;
 use super::quiet::{Quiet, UnderWay};
 use super::unread::Unread;
 

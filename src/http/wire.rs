@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 
 /// Knows whether an answer without an end is under way on a connection.
@@ -44,6 +44,10 @@ impl Drop for UnderWay {
 pub(super) struct Wire {
     stream: Pin<Box<TimeoutStream<TcpStream>>>,
     endless: Endless,
+    /// Whether the first read brings nothing. It spares hyper to find out that this is HTTP/1: for
+    /// that it would read the first 24 bytes of a request by themselves, and have its buffer grow to
+    /// twice the size for those that follow, which are 8 KiB of memory a connection.
+    is_known: bool,
     /// Whether something came behind the request for an answer without an end.
     has_more: bool,
 }
@@ -52,7 +56,12 @@ impl Wire {
     pub(super) fn new(stream: TcpStream, write_timeout: Duration, endless: Endless) -> Self {
         let mut stream = Box::pin(TimeoutStream::new(stream));
         stream.as_mut().set_write_timeout_pinned(Some(write_timeout));
-        Wire { stream, endless, has_more: false }
+        Wire { stream, endless, is_known: false, has_more: false }
+    }
+
+    /// Over HTTP/1, and nothing else.
+    pub(super) fn known_as_http1(self, is_http1: bool) -> Self {
+        Wire { is_known: is_http1, ..self }
     }
 
     /// Looks whether the client is there, and has the task woken when it says something or goes.
@@ -74,6 +83,19 @@ impl Wire {
     }
 }
 
+/// Has the system give up connections of a listener whose clients have not acknowledged anything that
+/// was sent for so long: when the network is gone nobody says so.
+#[cfg(target_os = "linux")]
+pub(super) fn give_up_after(listener: &TcpListener, limit: Duration) -> io::Result<()> {
+    // What is accepted inherits it.
+    socket2::SockRef::from(listener).set_tcp_user_timeout(Some(limit))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn give_up_after(_: &TcpListener, _: Duration) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Whether the system knows that nothing more comes than what is unread.
 fn is_at_its_end(stream: &TcpStream) -> bool {
     let ready = stream.ready(Interest::READABLE).now_or_never();
@@ -90,6 +112,9 @@ impl AsyncRead for Wire {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if std::mem::take(&mut self.is_known) {
+            return Poll::Ready(Ok(()));
+        }
         if self.has_more {
             // The system does not tell twice that it is there: the connection ends with its answer.
             return Poll::Ready(Ok(()));
@@ -135,7 +160,6 @@ impl AsyncWrite for Wire {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
     use tokio::time::timeout;
 
     use super::*;

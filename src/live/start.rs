@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use super::client::{Refusal, Seat};
@@ -87,11 +88,14 @@ impl Hub {
 }
 
 /// Asks Kafka where those partitions end that the tail has not come to the end of: what is written
-/// before it does is to come, too. One without a leader has nothing to write to either.
+/// before it does is to come, too. One without a leader has nothing to write to either, and the
+/// others do not wait for it.
 async fn find_ends(reader: &Reader, merge: &mut Merge) {
-    for partition in merge.begins_at_end().to_vec() {
-        if let Ok(end) = reader.end(partition).await {
-            merge.ends_at(partition, end);
+    let partitions = merge.begins_at_end().to_vec();
+    let ends = partitions.iter().map(|partition| reader.end(*partition));
+    for (partition, end) in partitions.iter().zip(join_all(ends).await) {
+        if let Ok(end) = end {
+            merge.ends_at(*partition, end);
         }
     }
 }

@@ -104,6 +104,27 @@ async fn who_says_that_it_sends_no_more_has_its_replay_and_no_stream() {
     has_room(&app, "sse", 1).await;
 }
 
+/// Its system answers nothing any more, as behind a network that is gone.
+fn vanish(raw: &Raw) {
+    const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+    let nothing = socket2::SockFilter::new(RETURN, 0, 0, 0);
+    socket2::SockRef::from(&raw.stream).attach_filter(&[nothing]).expect("a filter");
+}
+
+#[tokio::test]
+async fn a_client_whose_network_is_gone_leaves_its_place_when_what_is_sent_stays_unacknowledged() {
+    let app = TestApp::builder()
+        .set("live.streams", 1)
+        .set("live.heartbeat", "200ms")
+        .set("http.write_timeout", "500ms")
+        .start()
+        .await;
+    let stream = open(&app, "").await;
+    vanish(&stream);
+
+    has_room(&app, "sse", 1).await;
+}
+
 async fn open_over_http2(client: &SendRequest<Bytes>) -> h2::RecvStream {
     let mut client = client.clone().ready().await.expect("a stream");
     let request = Request::get(format!("http://h{STREAM}")).body(()).unwrap();
