@@ -63,9 +63,6 @@ async fn read(
     (selection, form, count): (&Selection, Form, usize),
     position: &Position,
 ) -> Result<Vec<StoredEvent>, ReadError> {
-    // What comes meanwhile comes later: it must not take the place of older ones.
-    let next = |cursor: Cursor| Cursor::new(cursor.partition(), cursor.offset() + 1);
-    let before = position.cursors().filter_map(next).collect();
     let is_past = |event: &StoredEvent| {
         let cursor = event.cursor();
         position.offset(cursor.partition()).is_some_and(|upto| cursor.offset() <= upto)
@@ -73,6 +70,8 @@ async fn read(
     let (mut events, mut room) = (Vec::new(), reader.page_bytes());
     let sources = selection.sources();
     for (source, left) in sources.iter().zip((1..=sources.len()).rev()) {
+        let partitions = reader.partitions()?;
+        let before = before(position, partitions);
         let mut found = reader.recent(source, Some(&before), count).await?.events;
         found.retain(|event| is_past(event) && selection.takes_kind(event.kind()));
         let found = found.into_iter().map(|event| match form {
@@ -84,6 +83,13 @@ async fn read(
         events.extend(fitting);
     }
     Ok(events)
+}
+
+/// Where to look back from, in a topic with so many partitions. What comes meanwhile comes later: it
+/// must not take the place of older ones, not even where there was nothing yet.
+fn before(position: &Position, partitions: i32) -> Position {
+    let next = |partition| position.offset(partition).map_or(0, |offset| offset + 1);
+    (0..partitions).filter_map(|partition| Cursor::new(partition, next(partition))).collect()
 }
 
 /// The first ones, as many as have so many bytes, and at least one.
@@ -130,6 +136,12 @@ mod tests {
         let order: Vec<_> =
             in_order(events).iter().map(|event| event.cursor().to_string()).collect();
         assert_eq!(order, ["1-4", "0-7", "0-8", "1-5"]);
+    }
+
+    #[test]
+    fn what_comes_meanwhile_is_not_looked_at_wherever_it_comes() {
+        let position = "0-12,2-none".parse().unwrap();
+        assert_eq!(before(&position, 4).to_string(), "0-13,1-0,2-0,3-0");
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! Reading a topic back, and what an operator does to topics.
+//! Reading a topic back, and what an operator and other producers do to topics.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dual_stream::cursor::Cursor;
+use futures_util::future::join_all;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
@@ -11,7 +12,9 @@ use rdkafka::admin::{
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -149,6 +152,33 @@ pub async fn delete_topic(brokers: &str, topic: &str) {
     results.expect("an answer").into_iter().for_each(|result| {
         result.expect("a topic that was there");
     });
+}
+
+/// Stores events of a source of the type `s` in a partition, as another producer would: wherever the
+/// source lies by its name.
+pub async fn write(brokers: &str, topic: &str, partition: i32, source_id: &str, events: &[&str]) {
+    try_write(brokers, topic, partition, source_id, events).await.expect("they are stored");
+}
+
+/// The same; an error: not all of them are stored.
+pub async fn try_write(
+    brokers: &str,
+    topic: &str,
+    partition: i32,
+    source_id: &str,
+    events: &[&str],
+) -> Result<(), KafkaError> {
+    let producer: FutureProducer = client(brokers).create().expect("a producer");
+    let names = [("id", "x"), ("type", "t"), ("source_type", "s")];
+    let headers = names.into_iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
+        headers.insert(Header { key, value: Some(value) })
+    });
+    let sent = events.iter().map(|event| {
+        let record = FutureRecord::to(topic).partition(partition).key(source_id).payload(*event);
+        producer.send(record.headers(headers.clone()), TIMEOUT)
+    });
+    let mut stored = join_all(sent).await.into_iter();
+    stored.try_for_each(|stored| stored.map(drop).map_err(|(error, _)| error))
 }
 
 /// Removes what a partition has below this offset, as retention would.

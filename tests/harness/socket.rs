@@ -47,15 +47,25 @@ impl Client {
         name: &'static str,
         value: &str,
     ) -> Result<Socket, Box<Response<Option<Vec<u8>>>>> {
+        match self.upgrade(stream, name, value).await {
+            Ok(stream) => Ok(Socket { stream, positions: HashMap::new(), pings: 0 }),
+            Err(Error::Http(response)) => Err(response),
+            Err(error) => panic!("no WebSocket: {error}"),
+        }
+    }
+
+    /// Makes a WebSocket of a connection, if that goes, and asks for nothing.
+    pub async fn upgrade(
+        &self,
+        stream: TcpStream,
+        name: &'static str,
+        value: &str,
+    ) -> Result<WebSocketStream<TcpStream>, Error> {
         let url = format!("ws://{}/events/ws", self.address);
         let mut request = url.into_client_request().expect("a request");
         let value = HeaderValue::from_str(value).expect("a value");
         request.headers_mut().insert(HeaderName::from_static(name), value);
-        match client_async(request, stream).await {
-            Ok((stream, _)) => Ok(Socket { stream, positions: HashMap::new(), pings: 0 }),
-            Err(Error::Http(response)) => Err(response),
-            Err(error) => panic!("no WebSocket: {error}"),
-        }
+        client_async(request, stream).await.map(|(stream, _)| stream)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A client of streams: Server-Sent Events as a browser reads them.
 
 use std::collections::VecDeque;
+use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use reqwest::header::{ACCEPT, HeaderMap};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::{Client, PATIENCE};
@@ -91,12 +92,16 @@ impl Client {
         Ok(Events::new(headers, version, Box::pin(pieces)))
     }
 
-    /// The same over a connection of its own with little room for what is not read yet.
-    pub async fn try_open_narrow(&self, path: &str, last_id: &str) -> Result<Events, Refused> {
+    /// A connection with little room for what is not read yet.
+    pub async fn connect_narrow(&self) -> io::Result<TcpStream> {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(SMALL).expect("a small buffer");
-        let address = self.address.parse().expect("an address");
-        let stream = socket.connect(address).await.map_err(|_| None)?;
+        socket.connect(self.address.parse().expect("an address")).await
+    }
+
+    /// The same over a connection of its own with little room for what is not read yet.
+    pub async fn try_open_narrow(&self, path: &str, last_id: &str) -> Result<Events, Refused> {
+        let stream = self.connect_narrow().await.map_err(|_| None)?;
         let mut http = hyper::client::conn::http1::Builder::new();
         let handshake = http.max_buf_size(2 * SMALL as usize).handshake(TokioIo::new(stream));
         let (mut sender, connection) = handshake.await.map_err(|_| None)?;

@@ -12,8 +12,8 @@ use crate::harness::stream::{BEAT, Message};
 /// How a connection began.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Begins {
-    /// With what comes from now on, after so many recent events of each source, asked for then.
-    Now { recent: usize, asked: Instant },
+    /// With what comes from now on, after so many recent events of each source.
+    Now { recent: usize },
     /// Behind a position: where the reader was.
     After(Position),
 }
@@ -68,7 +68,7 @@ pub struct Book {
     pub lies: Vec<String>,
     /// Answers that there is no stream now.
     pub refused: usize,
-    /// What has come since everyone was told to stay.
+    /// Heartbeats since everyone was told to stay: they come behind what is recent.
     pub settled: usize,
     /// Whether whole events are asked for.
     is_whole: bool,

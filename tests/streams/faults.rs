@@ -100,7 +100,7 @@ impl Fault {
                 world.broker.thaw();
             }
             Fault::PartitionsAdded => add_partitions(world).await,
-            Fault::RetentionPassesAReader => pass_a_reader(world).await,
+            Fault::RetentionPassesAReader => pass_readers(world).await,
         }
     }
 }
@@ -168,23 +168,15 @@ async fn add_partitions(world: &mut World) {
     world.partitions += 2;
     kafka::add_partitions(&world.brokers(), &world.topic, world.partitions).await;
     // Producers learn of them within a second of the probe.
-    eventually("events come to new partitions", async || {
-        world.readers.iter().any(|reader| reader.book().position.contains_key(&first)).then_some(())
-    })
-    .await;
+    eventually("events come to new partitions", async || world.audience.knows(first).then_some(()))
+        .await;
 }
 
-/// One reader is away while retention removes what comes next for it. Something is left.
-async fn pass_a_reader(world: &mut World) {
-    world.away.send_replace(true);
-    let reader = world.reader_away();
-    eventually("the reader is away", async || {
-        let book = reader.book();
-        let open = book.connections.last()?;
-        (open.ended != crate::book::Ended::Open).then_some(())
-    })
-    .await;
-    let was_at = reader.book().position.clone();
+/// Those who go away are away while retention removes what comes next for them. Something is left.
+async fn pass_readers(world: &mut World) {
+    world.audience.goes_away(true);
+    let are_away = async || world.audience.away_at();
+    let was_at = eventually("who goes away is away", are_away).await;
     world.flows().await;
     world.read_on().await;
     let mut below = BTreeMap::new();
@@ -194,10 +186,9 @@ async fn pass_a_reader(world: &mut World) {
             below.insert(partition, end - (end - at) / 4);
         }
     }
-    assert!(!below.is_empty(), "nothing was written while the reader was away");
+    assert!(!below.is_empty(), "nothing was written while they were away");
     world.log.removes(&below);
     kafka::delete_all_records(&world.brokers(), &world.topic, &below).await;
-    world.log.removed();
     let resets = async |world: &World| {
         let mut resets = 0.0;
         for instance in &world.instances {
@@ -206,7 +197,7 @@ async fn pass_a_reader(world: &mut World) {
         resets
     };
     let before = resets(world).await;
-    world.away.send_replace(false);
+    world.audience.goes_away(false);
     let started = Instant::now();
     while resets(world).await == before {
         assert!(started.elapsed() < PATIENCE, "retention passed a reader, and nobody was told");

@@ -8,6 +8,7 @@
 //! for a reader that began before everything. A reader that comes again begins where the connection
 //! before ended, and at the end it is where the log ends. So all of it together misses nothing.
 
+mod recent;
 #[cfg(test)]
 mod tests;
 
@@ -156,18 +157,10 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Of a source that has moved to another partition, recent events may be older than what the
-    /// oracle remembers of the one in which it was.
     fn event(&mut self, place: Place, hash: u64, has_id: bool) {
         let (partition, offset) = place;
         let log: &'a Log = self.log;
-        let is_old = self.ready.get(&partition).is_some_and(|ready| offset <= *ready);
-        let is_recent = is_old && !has_id && self.findings.delivered == 0;
         let Some(record) = log.get(place) else {
-            if is_recent && log.has_forgotten(place) {
-                self.findings.recent += 1;
-                return;
-            }
             return self.lie(format!("{place:?} came, and is not in the log"));
         };
         let is_it = hash == if self.wanted.is_whole { record.whole } else { record.told };
@@ -177,7 +170,8 @@ impl<'a> Course<'a> {
         if !self.wanted.takes(record) {
             self.lie(format!("{place:?} came, and is not followed"));
         }
-        if is_recent {
+        let is_old = self.ready.get(&partition).is_some_and(|ready| offset <= *ready);
+        if is_old && !has_id && self.findings.delivered == 0 {
             return self.recent.push(record);
         }
         self.findings.delivered += 1;
@@ -248,61 +242,5 @@ impl<'a> Course<'a> {
         for partition in upto.keys().filter(|partition| !position.contains_key(partition)) {
             self.take_back((*partition, -1));
         }
-    }
-
-    /// Of each source the newest came, as many as were asked for, or all that there are.
-    fn check_recent(&mut self, begins: &Begins) {
-        let recent = std::mem::take(&mut self.recent);
-        self.findings.recent += recent.len();
-        let Begins::Now { recent: wanted, asked } = *begins else {
-            if !recent.is_empty() {
-                self.lie(format!("{} events came that it had already", recent.len()));
-            }
-            return;
-        };
-        if !recent.is_sorted_by(|one, next| one.place.0 != next.place.0 || one.place < next.place) {
-            self.lie("recent events are not in order".to_owned());
-        }
-        if self.findings.delivered == 0 {
-            // It may have been cut before all of them had come.
-            return;
-        }
-        for (source_type, source_id) in self.wanted.sources.clone() {
-            let is_its = |record: &&&Record| {
-                *record.source_type == *source_type && *record.source_id == *source_id
-            };
-            let came: Vec<Place> =
-                recent.iter().filter(is_its).map(|record| record.place).collect();
-            let newest = self.newest(&source_type, &source_id, (wanted, asked));
-            if came.len() > wanted || !newest.iter().all(|place| came.contains(place)) {
-                self.lie(format!("recent events of {source_id}: {came:?}, and not {newest:?}"));
-            }
-        }
-    }
-
-    /// The newest of a source before the connection began, if they all lay in one partition when it
-    /// was asked for: else the order between partitions is a matter of clocks. Without those that
-    /// retention may have removed since.
-    fn newest(
-        &self,
-        source_type: &str,
-        source_id: &str,
-        (count, asked): (usize, Instant),
-    ) -> Vec<Place> {
-        let now = Instant::now();
-        let was_there = |record: &&Record| {
-            let (partition, offset) = record.place;
-            *record.source_type == *source_type
-                && *record.source_id == *source_id
-                && offset >= self.log.certain_low_at(partition, asked)
-        };
-        let all: Vec<Place> =
-            self.log.up_to(self.ready).filter(was_there).map(|record| record.place).collect();
-        let is_one = all.first().zip(all.last()).is_some_and(|(first, last)| first.0 == last.0);
-        if !is_one {
-            return Vec::new();
-        }
-        let newest = all[all.len().saturating_sub(count)..].iter().copied();
-        newest.filter(|(partition, offset)| *offset >= self.log.low_at(*partition, now)).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! The log as it lies in Kafka, read on by a plain consumer while the oracle is at work: what
 //! retention is to remove is read before that.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,9 +16,9 @@ pub type Place = (i32, i64);
 /// Of each partition that is named: everything up to this offset.
 pub type Position = BTreeMap<i32, i64>;
 
-/// Records of each partition that are remembered when the oracle has done with them: as many as a
-/// stream can ask for as recent.
-const REMEMBERED: usize = 1000;
+/// As many recent events of each source readers ask for at the most. So many of each partition are
+/// remembered when the oracle has done with them.
+pub const RECENT: usize = 10;
 
 /// A record, as far as readers are concerned.
 #[derive(Clone, Debug)]
@@ -38,8 +38,6 @@ pub struct Record {
 pub struct Removal {
     /// When it began.
     pub at: Instant,
-    /// When nothing of it was left. None: it may still be under way.
-    pub done: Option<Instant>,
     /// Of each partition, what lies below this offset.
     pub below: BTreeMap<i32, i64>,
 }
@@ -51,8 +49,6 @@ pub struct Log {
     /// Up to where each partition was read.
     nexts: BTreeMap<i32, i64>,
     removals: Vec<Removal>,
-    /// What was removed before these.
-    lows: BTreeMap<i32, i64>,
     words: HashSet<Arc<str>>,
 }
 
@@ -85,14 +81,7 @@ impl Log {
 
     /// Retention removes what lies below these offsets, from now on.
     pub fn removes(&mut self, below: &BTreeMap<i32, i64>) {
-        self.removals.push(Removal { at: Instant::now(), done: None, below: below.clone() });
-    }
-
-    /// It has.
-    pub fn removed(&mut self) {
-        if let Some(removal) = self.removals.last_mut() {
-            removal.done = Some(Instant::now());
-        }
+        self.removals.push(Removal { at: Instant::now(), below: below.clone() });
     }
 
     /// How often retention removed something.
@@ -100,21 +89,10 @@ impl Log {
         self.removals.len()
     }
 
-    /// The partition's first offset that retention would leave at that time: what lies below may be
-    /// gone.
+    /// The partition's first offset that retention had left at that time, as far as that is known.
     pub fn low_at(&self, partition: i32, time: Instant) -> i64 {
-        self.low(partition, |removal| removal.at <= time)
-    }
-
-    /// The same, but what lies below is gone for certain.
-    pub fn certain_low_at(&self, partition: i32, time: Instant) -> i64 {
-        self.low(partition, |removal| removal.done.is_some_and(|done| done <= time))
-    }
-
-    fn low(&self, partition: i32, counts: impl Fn(&Removal) -> bool) -> i64 {
-        let counted = self.removals.iter().filter(|removal| counts(removal));
-        let lows = counted.map(|removal| &removal.below).chain([&self.lows]);
-        lows.filter_map(|below| below.get(&partition)).copied().max().unwrap_or(0)
+        let before = self.removals.iter().filter(|removal| removal.at <= time);
+        before.filter_map(|removal| removal.below.get(&partition)).copied().max().unwrap_or(0)
     }
 
     /// Up to where everything was read.
@@ -127,14 +105,6 @@ impl Log {
         let records = self.partitions.get(&partition)?;
         let index = records.binary_search_by_key(&offset, |record| record.place.1).ok()?;
         records.get(index)
-    }
-
-    /// Whether something was there that is not remembered, and that retention had left when it was
-    /// forgotten.
-    pub fn has_forgotten(&self, (partition, offset): Place) -> bool {
-        let low = self.lows.get(&partition).copied().unwrap_or(0);
-        let first = self.partitions.get(&partition).and_then(|records| records.first());
-        first.is_some_and(|first| (low..first.place.1).contains(&offset))
     }
 
     /// The records of a partition behind an offset, up to another one.
@@ -150,16 +120,23 @@ impl Log {
         parts.flatten()
     }
 
-    /// Forgets what every reader has had, and what retention removed of it.
+    /// Forgets what every reader has had, but for what may come to one as recent.
     pub fn forget(&mut self) {
-        for (partition, below) in self.removals.drain(..).flat_map(|removal| removal.below) {
-            let low = self.lows.entry(partition).or_insert(0);
-            *low = below.max(*low);
+        let now = Instant::now();
+        let mut partitions = std::mem::take(&mut self.partitions);
+        for (partition, records) in &mut partitions {
+            let low = self.low_at(*partition, now);
+            let mut newer: HashMap<(Arc<str>, Arc<str>), usize> = HashMap::new();
+            records.reverse();
+            records.retain(|Record { place, source_type, source_id, .. }| {
+                let newer = newer.entry((source_type.clone(), source_id.clone())).or_default();
+                *newer += 1;
+                *newer <= RECENT && place.1 >= low
+            });
+            records.reverse();
         }
-        for records in self.partitions.values_mut() {
-            let forgotten = records.len().saturating_sub(REMEMBERED);
-            records.drain(..forgotten);
-        }
+        self.partitions = partitions;
+        self.removals.clear();
     }
 
     fn record(&mut self, message: &BorrowedMessage<'_>) -> Record {

@@ -8,22 +8,27 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by them")]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
+mod audience;
 mod book;
 mod faults;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod instances;
 mod judge;
+mod line;
 mod log;
 mod reader;
 mod report;
 mod roster;
+mod socket;
+mod subscription;
 mod wanted;
 mod world;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use audience::Found;
 use faults::FAULTS;
 use harness::page;
 use world::World;
@@ -68,10 +73,12 @@ async fn soak() {
 }
 
 fn finish(world: &World) {
-    let sum = world.report.sum();
+    let Found { all, sockets } = world.report.sum();
     eprintln!("\n{}\n    in all: {}", world.report.table(), world.line());
     assert!(world.by_kafka() > 0, "only Redis delivered: the faults did not bite");
-    assert!(world.by_redis() > 0 && sum.early > 0, "nothing came early");
-    assert!(sum.resumed > 0 && sum.recent > 0, "{sum:?}");
+    assert!(world.by_redis() > 0 && all.early > 0, "nothing came early");
+    for sum in [all, sockets] {
+        assert!(sum.resumed > 0 && sum.recent > 0, "{sum:?}");
+    }
     assert!(world.peak_kib() < MEMORY_KIB, "an instance took {} KiB", world.peak_kib());
 }

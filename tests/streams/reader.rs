@@ -1,23 +1,27 @@
 //! Readers: each follows something, in its own manner, through whatever breaks.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use reqwest::Method;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::book::{Begins, Book, Ended};
+use super::book::Ended;
+use super::line::{Came, Line};
+use super::subscription::{First, Followed, Subscription};
 use super::wanted::Wanted;
-use crate::harness::stream::{Events, Message};
 use crate::harness::{Client, PATIENCE};
 
 /// How soon a reader comes again that found nobody.
 const AGAIN: Duration = Duration::from_millis(50);
 /// Events after which a reader leaves at the latest, where it leaves by chance.
 const EVENTS: u64 = 3000;
+/// Milliseconds until a reader with a WebSocket thinks about its subscriptions again.
+const THINKS: std::ops::Range<u64> = 10..150;
+/// One in so many times it lets one of them go.
+const CHANGES: usize = 8;
 
 /// How a reader behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,19 +34,26 @@ pub enum Manner {
     Lags,
     /// Does not read for a while, over a connection with little room.
     Stalls,
-    /// Cuts its connection, and begins anew after so many recent events.
-    BeginsAnew { recent: usize },
     /// Stays away when it is told to.
     GoesAway,
 }
 
+/// By what a reader hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Server-Sent Events, of one thing.
+    Stream,
+    /// A WebSocket, with any number of subscriptions, of which all but the first come and go.
+    Socket,
+}
+
 /// A reader to be.
 pub struct Plan {
-    pub name: &'static str,
-    pub wanted: Wanted,
+    pub over: Over,
     pub manner: Manner,
-    /// Whether it begins before everything; else with what comes from now on.
-    pub from_beginning: bool,
+    pub first: First,
+    /// What it follows, by name.
+    pub follows: Vec<(String, Wanted)>,
 }
 
 /// What all readers are told.
@@ -58,33 +69,34 @@ pub struct Told {
 
 /// A reader at work.
 pub struct Reader {
-    pub name: &'static str,
-    pub wanted: Wanted,
+    pub over: Over,
     pub manner: Manner,
-    book: Arc<Mutex<Book>>,
+    follows: Vec<Arc<Followed>>,
     task: JoinHandle<()>,
 }
 
 impl Reader {
     pub fn start(plan: Plan, told: &Told, seed: u64) -> Self {
-        let Plan { name, wanted, manner, from_beginning } = plan;
-        let book = Arc::new(Mutex::new(Book::new(wanted.is_whole)));
+        let Plan { over, manner, first, follows } = plan;
+        let follows = follows.into_iter().map(|(name, wanted)| Followed::new(name, wanted));
+        let follows: Vec<_> = follows.collect();
+        let subscriptions = follows.iter().map(|followed| Subscription::new(followed, first));
         let at_work = AtWork {
-            path: wanted.path(),
+            over,
             manner,
-            from_beginning,
             told: told.clone(),
             rng: Rng::with_seed(seed),
-            book: Arc::clone(&book),
+            instance: 0,
+            subscriptions: subscriptions.collect(),
         };
-        let task = tokio::spawn(at_work.run());
-        Reader { name, wanted, manner, book, task }
+        Reader { over, manner, follows, task: tokio::spawn(at_work.run()) }
     }
 
-    /// What it has noted so far.
-    pub fn book(&self) -> MutexGuard<'_, Book> {
-        assert!(!self.task.is_finished(), "{} has failed: see above", self.name);
-        self.book.lock().expect("no panic")
+    /// What it follows, and has noted of it so far.
+    pub fn follows(&self) -> &[Arc<Followed>] {
+        let name = &self.follows[0].name;
+        assert!(!self.task.is_finished(), "the reader of {name} has failed: see above");
+        &self.follows
     }
 }
 
@@ -95,12 +107,13 @@ impl Drop for Reader {
 }
 
 struct AtWork {
-    path: String,
+    over: Over,
     manner: Manner,
-    from_beginning: bool,
     told: Told,
     rng: Rng,
-    book: Arc<Mutex<Book>>,
+    /// Where it is.
+    instance: usize,
+    subscriptions: Vec<Subscription>,
 }
 
 impl AtWork {
@@ -110,17 +123,13 @@ impl AtWork {
                 self.told.away.wait_for(|away| !away).await.expect("the world stands");
             }
             match self.connect().await {
-                Some(events) => self.follow(events).await,
+                Some(line) => self.follow(line).await,
                 None => sleep(AGAIN).await,
             }
             if self.manner == Manner::Lags {
                 self.idle().await;
             }
         }
-    }
-
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().expect("no panic")
     }
 
     fn settles(&self) -> bool {
@@ -131,95 +140,89 @@ impl AtWork {
         Duration::from_millis(self.rng.u64(millis))
     }
 
-    /// Opens a stream at any instance, and takes its first message.
-    async fn connect(&mut self) -> Option<Events> {
-        let instance = self.rng.usize(..self.told.instances.len());
-        let client = self.told.instances[instance].borrow().clone();
-        let (begins, more, last_id) = self.begins();
-        let path = format!("{}{more}", self.path);
-        let opened = if self.manner == Manner::Stalls {
-            client.try_open_narrow(&path, &last_id).await
-        } else {
-            let request = client.request(Method::GET, &path);
-            Client::try_open(request.header("last-event-id", last_id)).await
-        };
-        let mut events = match opened {
-            Ok(events) => events,
-            Err(status) => {
-                self.refused(status);
-                return None;
+    /// Goes to any instance.
+    async fn connect(&mut self) -> Option<Line> {
+        self.instance = self.rng.usize(..self.told.instances.len());
+        let client = self.told.instances[self.instance].borrow().clone();
+        let is_narrow = self.manner == Manner::Stalls;
+        let subscription = &mut self.subscriptions[0];
+        let opened = match self.over {
+            Over::Socket => Line::socket(&client, is_narrow).await,
+            Over::Stream => {
+                let start = subscription.asks(self.instance);
+                Line::stream(&client, subscription.wanted(), &start, is_narrow).await
             }
         };
-        let first = timeout(PATIENCE, events.next_block()).await.ok()??;
-        self.book().begin(instance, begins, &first).then_some(events)
-    }
-
-    /// Where the next stream is to begin: for the judge, in the address, and in the header.
-    fn begins(&self) -> (Begins, String, String) {
-        let book = self.book();
-        let recent = match self.manner {
-            Manner::BeginsAnew { recent } => recent,
-            _ => 0,
+        let refused = |status: Option<reqwest::StatusCode>| {
+            subscription.refused(status.map(|status| status.as_u16().into()));
         };
-        match &book.last_id {
-            Some(id) if !matches!(self.manner, Manner::BeginsAnew { .. }) => {
-                (Begins::After(book.position.clone()), String::new(), id.clone())
-            }
-            None if self.from_beginning => {
-                (Begins::After(book.position.clone()), "after=beginning".into(), String::new())
-            }
-            _ => {
-                let more = if recent > 0 { format!("recent={recent}") } else { String::new() };
-                (Begins::Now { recent, asked: std::time::Instant::now() }, more, String::new())
-            }
-        }
-    }
-
-    fn refused(&self, status: Option<reqwest::StatusCode>) {
-        let mut book = self.book();
-        match status.map(|status| status.as_u16()) {
-            None | Some(503) => book.refused += 1,
-            Some(other) => book.lies.push(format!("a stream was answered {other}")),
-        }
+        opened.map_err(refused).ok()
     }
 
     /// Reads until one of the two ends it.
-    async fn follow(&mut self, mut events: Events) {
-        let how = self.read(&mut events).await;
-        self.book().end(how);
+    async fn follow(&mut self, mut line: Line) {
+        let how = self.read(&mut line).await;
+        self.subscriptions.iter_mut().for_each(|subscription| subscription.ends(how));
     }
 
-    async fn read(&mut self, events: &mut Events) -> Ended {
+    async fn read(&mut self, line: &mut Line) -> Ended {
         let (leaves_at, mut left) = self.patience();
+        let mut thinks_at = Instant::now();
         loop {
             if left == 0 && !self.settles() {
                 return Ended::Cut;
             }
-            if self.manner == Manner::Stalls && left.is_multiple_of(EVENTS / 4) {
-                self.idle().await;
-            }
             let next = tokio::select! {
                 biased;
                 () = self.leaves(leaves_at) => return Ended::Cut,
-                next = timeout(PATIENCE, events.next_block()) => next,
+                () = sleep_until(thinks_at), if self.over == Over::Socket => {
+                    self.think(line).await;
+                    thinks_at = Instant::now() + self.time(THINKS);
+                    continue;
+                }
+                next = timeout(PATIENCE, line.next()) => next,
             };
             match next {
-                Ok(Some(message)) => self.take(&message, &mut left),
+                Ok(Some(came)) => self.take(&came),
                 Ok(None) => return Ended::Broken,
                 Err(_) => {
-                    self.book().lies.push(format!("a stream was silent for {PATIENCE:?}"));
+                    let lie = format!("nothing came for {PATIENCE:?}");
+                    self.subscriptions[0].book().lies.push(lie);
                     return Ended::Cut;
                 }
+            }
+            left = left.saturating_sub(1);
+            if self.manner == Manner::Stalls && left.is_multiple_of(EVENTS / 4) {
+                self.idle().await;
             }
         }
     }
 
-    fn take(&self, message: &Message, left: &mut u64) {
-        *left = left.saturating_sub(1);
-        let mut book = self.book();
-        book.note(message);
-        if self.settles() {
-            book.settled += 1;
+    fn take(&mut self, came: &Came) {
+        let settles = self.settles();
+        match came {
+            Came::Of(number, message) => self.subscriptions[*number].takes(message, settles),
+            Came::Closed(message) => {
+                self.subscriptions.iter().for_each(|each| each.book().note(message));
+            }
+        }
+    }
+
+    /// Asks for what it does not follow, and lets something go, each as chance has it.
+    async fn think(&mut self, line: &mut Line) {
+        let Line::Socket(socket) = line else { return };
+        let settles = self.settles();
+        let goes = self.rng.usize(..CHANGES * self.subscriptions.len());
+        for (number, subscription) in self.subscriptions.iter_mut().enumerate() {
+            let lets_go = !settles && number > 0 && goes == number && subscription.is_open();
+            if lets_go {
+                socket.unsubscribe(number).await;
+                subscription.leaves();
+            }
+            if (lets_go || subscription.is_off()) && (settles || self.rng.bool()) {
+                let start = subscription.asks(self.instance);
+                socket.subscribe(number, subscription.wanted(), &start).await;
+            }
         }
     }
 
@@ -235,7 +238,7 @@ impl AtWork {
         match self.manner {
             Manner::Steady | Manner::GoesAway => (None, u64::MAX),
             Manner::Stalls => (None, u64::MAX - self.rng.u64(..EVENTS)),
-            Manner::Cuts | Manner::Lags | Manner::BeginsAnew { .. } => {
+            Manner::Cuts | Manner::Lags => {
                 let leaves_at = Instant::now() + self.time(10..2000);
                 (Some(leaves_at), 1 + self.rng.u64(..EVENTS))
             }

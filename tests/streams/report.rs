@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::audience::Found;
 use super::faults::Fault;
 use super::judge::Findings;
 
@@ -10,7 +11,7 @@ use super::judge::Findings;
 struct Row {
     turns: usize,
     written: u64,
-    findings: Findings,
+    found: Found,
 }
 
 /// Of each fault, all of its turns together.
@@ -23,11 +24,11 @@ const HEADINGS: &str = "| fault | times | written | delivered | of these early |
                         ---: | ---: | ---: |\n";
 
 impl Report {
-    pub fn add(&mut self, fault: Fault, written: u64, findings: &Findings) {
+    pub fn add(&mut self, fault: Fault, written: u64, found: &Found) {
         let row = self.0.entry(fault).or_default();
         row.turns += 1;
         row.written += written;
-        row.findings.add(findings);
+        row.found.add(found);
     }
 
     /// How many faults there were.
@@ -36,26 +37,30 @@ impl Report {
     }
 
     /// Everything together.
-    pub fn sum(&self) -> Findings {
-        let mut sum = Findings::default();
-        self.0.values().for_each(|row| sum.add(&row.findings));
+    pub fn sum(&self) -> Found {
+        let mut sum = Found::default();
+        self.0.values().for_each(|row| sum.add(&row.found));
         sum
     }
 
     /// The table in Markdown.
     pub fn table(&self) -> String {
         let mut table = HEADINGS.to_owned();
-        for (fault, Row { turns, written, findings }) in &self.0 {
-            let Findings { delivered, early, recent, connections, resumed, .. } = findings;
-            let Findings { closed_slow, resets, removed, lost, lies, .. } = findings;
-            let (lost, lies) = (lost.len(), lies.len());
-            let _ = writeln!(
-                table,
-                "| {} | {turns} | {written} | {delivered} | {early} | {recent} | {connections} | \
-                 {resumed} | {closed_slow} | {resets} | {removed} | {lost} | {lies} |",
-                fault.name()
-            );
+        for (fault, Row { turns, written, found }) in &self.0 {
+            let of = format!("{} | {turns} | {written}", fault.name());
+            let _ = writeln!(table, "| {of} | {} |", cells(&found.all));
         }
+        let _ = writeln!(table, "| of all, over WebSockets | | | {} |", cells(&self.sum().sockets));
         table
     }
+}
+
+fn cells(findings: &Findings) -> String {
+    let Findings { delivered, early, recent, connections, resumed, .. } = findings;
+    let Findings { closed_slow, resets, removed, lost, lies, .. } = findings;
+    let (lost, lies) = (lost.len(), lies.len());
+    format!(
+        "{delivered} | {early} | {recent} | {connections} | {resumed} | {closed_slow} | {resets} | \
+         {removed} | {lost} | {lies}"
+    )
 }

@@ -1,6 +1,7 @@
 //! What a reader follows.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
 
 use super::log::Record;
 
@@ -72,5 +73,24 @@ impl Wanted {
             path += "include=event&";
         }
         path
+    }
+
+    /// What is said of it over a WebSocket, to which more can be added.
+    pub fn message(&self) -> Value {
+        let source = |(source_type, id): &(String, String)| json!({"source_type": source_type, "source_id": id});
+        let source_type = |source_type: &String| json!({"source_type": source_type});
+        let single = self.sources.iter().map(source);
+        let sources: Vec<_> = single.chain(self.source_types.iter().map(source_type)).collect();
+        let mut message = json!({});
+        if !sources.is_empty() {
+            message["sources"] = json!(sources);
+        }
+        if !self.kinds.is_empty() {
+            message["types"] = json!(self.kinds);
+        }
+        if self.is_whole {
+            message["include"] = json!("event");
+        }
+        message
     }
 }

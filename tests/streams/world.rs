@@ -6,17 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::audience::{Audience, Found};
 use super::faults::Fault;
 use super::instances::{Instance, WAYS};
-use super::judge::{Findings, judge};
 use super::log::Log;
-use super::reader::{Manner, Reader, Told};
 use super::report::Report;
-use super::roster;
+use super::socket::HEARTBEAT;
 use crate::harness::app::Builder;
 use crate::harness::load::traffic::{Plan, Traffic};
 use crate::harness::{Broker, PATIENCE, RedisServer, TestApp, unique};
@@ -34,10 +32,8 @@ pub struct World {
     pub topic: String,
     pub partitions: usize,
     pub instances: Vec<Instance>,
-    pub readers: Vec<Reader>,
+    pub audience: Audience,
     pub log: Log,
-    settles: watch::Sender<bool>,
-    pub away: watch::Sender<bool>,
     source_types: [String; 2],
     traffic: Vec<Traffic>,
     delivered: BTreeMap<&'static str, u64>,
@@ -56,15 +52,8 @@ impl World {
         let forgetful = builder.clone().set("reader.memory", "64KiB");
         // The topic is made by the first.
         let instances = vec![Instance::start(builder).await, Instance::start(forgetful).await];
-        let (settles, away) = (watch::Sender::new(false), watch::Sender::new(false));
-        let told = Told {
-            instances: instances.iter().map(|instance| instance.client.subscribe()).collect(),
-            settles: settles.subscribe(),
-            away: away.subscribe(),
-        };
         let source_types = ["a", "b"].map(unique);
-        let plans = roster::plans(&source_types).into_iter().enumerate();
-        let readers = plans.map(|(index, plan)| Reader::start(plan, &told, seed + index as u64));
+        let audience = Audience::start(&instances, &source_types, seed);
         World {
             seed,
             rng: Rng::with_seed(seed),
@@ -73,10 +62,8 @@ impl World {
             topic,
             partitions: PARTITIONS,
             instances,
-            readers: readers.collect(),
+            audience,
             log: Log::default(),
-            settles,
-            away,
             source_types,
             traffic: Vec::new(),
             delivered: BTreeMap::new(),
@@ -112,7 +99,7 @@ impl World {
         self.flows().await;
         let written = self.quiet().await;
         self.settle().await;
-        let findings = self.judge();
+        let found = self.judge();
         self.sample().await;
         eprintln!(
             "    {}, {:.1} s: {}",
@@ -120,18 +107,18 @@ impl World {
             started.elapsed().as_secs_f64(),
             self.line()
         );
-        if !findings.is_truthful() {
+        if !found.all.is_truthful() {
             for instance in &self.instances {
                 let log = instance.app.log();
                 eprintln!("{}", log[log.len().saturating_sub(40)..].join("\n"));
             }
         }
-        let (seed, told) = (self.seed, findings.told());
-        assert!(findings.is_truthful(), "{} (SEED={seed}): {told}", fault.name());
+        let (seed, told) = (self.seed, found.all.told());
+        assert!(found.all.is_truthful(), "{} (SEED={seed}): {told}", fault.name());
         if fault == Fault::RetentionPassesAReader {
-            assert!(findings.resets > 0, "nobody noted a reset");
+            assert!(found.all.resets > 0, "nobody noted a reset");
         }
-        self.report.add(fault, written, &findings);
+        self.report.add(fault, written, &found);
     }
 
     /// The next fault, by chance, and for how long.
@@ -193,24 +180,14 @@ impl World {
 
     /// Waits until all readers have come to the end of the log, and something after that.
     async fn settle(&mut self) {
-        self.settles.send_replace(true);
+        self.audience.settles(true);
         self.read_on().await;
         loop {
-            self.until("all readers have come to the end of the log", || {
-                let end = self.log.end();
-                self.readers.iter().all(|reader| {
-                    let at = &reader.book().position;
-                    end.iter().all(|(partition, end)| at.get(partition).is_some_and(|at| at >= end))
-                })
-            })
-            .await;
-            for reader in &self.readers {
-                reader.book().settled = 0;
-            }
-            self.until("a heartbeat has come", || {
-                self.readers.iter().all(|reader| reader.book().settled > 0)
-            })
-            .await;
+            let end = self.log.end();
+            let what = "all readers have come to the end of the log";
+            self.until(what, || self.audience.is_at(&end)).await;
+            self.audience.listens();
+            self.until("a heartbeat has come", || self.audience.has_heard()).await;
             if self.read_on().await == 0 {
                 return;
             }
@@ -218,15 +195,11 @@ impl World {
     }
 
     /// Holds what was read against the log, and forgets both.
-    fn judge(&mut self) -> Findings {
-        let mut findings = Findings::default();
-        for reader in &self.readers {
-            let book = reader.book().turn_page();
-            findings.add(&judge(reader.name, &reader.wanted, &book, &self.log));
-        }
+    fn judge(&mut self) -> Found {
+        let found = self.audience.judge(&self.log);
         self.log.forget();
-        self.settles.send_replace(false);
-        findings
+        self.audience.settles(false);
+        found
     }
 
     /// Asks the instances what they have delivered, before they end or at the end of a turn.
@@ -253,12 +226,6 @@ impl World {
         self.instances.iter().map(|instance| instance.peak_kib).max().unwrap_or(0)
     }
 
-    /// The reader that goes away when it is told to.
-    pub fn reader_away(&self) -> &Reader {
-        let is_it = |reader: &&Reader| reader.manner == Manner::GoesAway;
-        self.readers.iter().find(is_it).expect("the roster has one")
-    }
-
     async fn until(&self, what: &str, so: impl Fn() -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !so() {
@@ -272,11 +239,7 @@ impl World {
 
     /// Where everyone is, for when nothing goes on.
     fn state(&self) -> String {
-        let mut state = format!("the log ends at {:?}\n", self.log.end());
-        for reader in &self.readers {
-            let book = reader.book();
-            let _ = writeln!(state, "{}: {:?} {:?}", reader.name, book.position, book.lies);
-        }
+        let mut state = format!("the log ends at {:?}\n{}", self.log.end(), self.audience.state());
         for traffic in &self.traffic {
             let _ = writeln!(state, "written: {}", traffic.counts);
         }
@@ -314,7 +277,7 @@ fn builder(brokers: &str, redis: &str, topic: &str) -> Builder {
         .set("redis.connect_timeout", "300ms")
         .set("notify.breaker_cooldown", "200ms")
         .set("notify.queue", "4KiB")
-        .set("live.heartbeat", "200ms")
+        .set("live.heartbeat", format!("{}ms", HEARTBEAT.as_millis()))
         // On a busy machine a look back for recent events would end before it has found them all.
         .set("reader.scan_time", "30s")
         .set("live.queue", "256")

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use crate::harness::kafka::{add_partitions, create_topic, delete_all_records, delete_records};
+use crate::harness::kafka::{
+    add_partitions, create_topic, delete_all_records, delete_records, try_write, write,
+};
 use crate::harness::reading::store;
 use crate::harness::{TestApp, eventually, required, unique};
 
@@ -169,33 +168,24 @@ async fn what_was_had_of_a_partition_that_is_not_known_yet_does_not_come_again()
     assert!(stream.last_id.ends_with(",6-1"), "{}", stream.last_id);
 
     add_partitions(&app.brokers, &app.topic, 7).await;
-    write(&app.brokers, &app.topic, [6; 3]).await;
+    write_once_there(&app, 6, &["{}"; 3]).await;
 
     assert_eq!(stream.cursors(1).await, ["6-2"]);
     let mut again = app.client.resume(SOURCE, &stream.last_id).await;
-    write(&app.brokers, &app.topic, [6]).await;
+    write(&app.brokers, &app.topic, 6, "i", &["{}"]).await;
     assert_eq!(again.cursors(1).await, ["6-3"]);
 }
 
-/// Writes an event of the source to each of these partitions, as another instance may.
-async fn write(brokers: &str, topic: &str, partitions: impl IntoIterator<Item = i32>) {
-    let names = [("id", "x"), ("type", "t"), ("source_type", "s")];
-    let headers = names.into_iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
-        headers.insert(Header { key, value: Some(value) })
-    });
-    for partition in partitions {
-        // The broker may not have heard of it itself.
-        eventually("there is such a partition", async || {
-            let producer: FutureProducer =
-                ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
-            let record = FutureRecord::to(topic).partition(partition).key("i").payload("{}");
-            match producer.send(record.headers(headers.clone()), None).await {
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::UnknownPartition), _)) => None,
-                sent => Some(sent.unwrap()),
-            }
-        })
-        .await;
-    }
+/// Writes to a partition of which the broker itself may not have heard.
+async fn write_once_there(app: &TestApp, partition: i32, events: &[&str]) {
+    eventually("there is such a partition", async || {
+        match try_write(&app.brokers, &app.topic, partition, "i", events).await {
+            Err(KafkaError::MessageProduction(RDKafkaErrorCode::UnknownPartition)) => None,
+            Err(error) => panic!("{error}"),
+            Ok(()) => Some(()),
+        }
+    })
+    .await;
 }
 
 /// As another instance writes it that has heard of more partitions: where a source lies by the
@@ -205,7 +195,9 @@ async fn what_was_missed_comes_from_whatever_partition_it_lies_in() {
     const PARTITIONS: i32 = 6;
     let (brokers, topic) = (required("KAFKA_BROKERS"), unique("anywhere"));
     create_topic(&brokers, &topic, PARTITIONS, &[]).await;
-    write(&brokers, &topic, 0..PARTITIONS).await;
+    for partition in 0..PARTITIONS {
+        write(&brokers, &topic, partition, "i", &["{}"]).await;
+    }
     for memory in ["0B", "1MiB"] {
         let app = TestApp::builder().topic(&topic).set("reader.memory", memory).start().await;
         let mut stream = app.client.resume(SOURCE, "beginning").await;

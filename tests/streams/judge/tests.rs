@@ -58,10 +58,6 @@ fn connection(begins: Begins, ready: Position, notes: Vec<Note>) -> Connection {
     Connection { instance: 0, begins, ready, notes, ended: Ended::Cut }
 }
 
-fn now(recent: usize) -> Begins {
-    Begins::Now { recent, asked: Instant::now() }
-}
-
 /// A connection that goes on at this position.
 fn after(position: &[Place], notes: Vec<Note>) -> Connection {
     connection(Begins::After(at(position)), at(position), notes)
@@ -304,9 +300,9 @@ fn who_begins_before_everything_has_lost_nothing_that_is_gone() {
 
 #[test]
 fn a_stream_from_now_on_begins_where_it_says() {
-    let begun = |notes| connection(now(0), at(&[(0, 4), (1, 9)]), notes);
-    assert_true(&findings(vec![begun(steps(0, 5..10))]));
-    assert_lost(&findings(vec![begun([vec![Note::UpTo((0, 5))], steps(0, 6..10)].concat())]), 1);
+    let now = |notes| connection(Begins::Now { recent: 0 }, at(&[(0, 4), (1, 9)]), notes);
+    assert_true(&findings(vec![now(steps(0, 5..10))]));
+    assert_lost(&findings(vec![now([vec![Note::UpTo((0, 5))], steps(0, 6..10)].concat())]), 1);
     let ready_elsewhere =
         connection(Begins::After(at(&[(0, 4), (1, 9)])), at(&[(0, 9), (1, 9)]), vec![]);
     assert_lies(&findings(vec![ready_elsewhere]), "ready at");
@@ -317,7 +313,7 @@ fn recent_events_are_the_newest_of_their_source() {
     let begun = |recent: &[i64]| {
         let first = recent.iter().map(|offset| early((0, *offset)));
         let notes = first.chain(step((0, 8))).chain([Note::UpTo((0, 9))]).collect();
-        let begins = now(2);
+        let begins = Begins::Now { recent: 2 };
         let connections = vec![connection(begins, at(&[(0, 7), (1, 9)]), notes)];
         let mut log = Log::default();
         (0..10).for_each(|offset| log.add(record((0, offset))));
@@ -340,52 +336,24 @@ fn recent_events_are_the_newest_of_their_source() {
 /// A source may have moved to another partition: which of two is newer is a matter of clocks, also
 /// when one of them is removed after the question.
 #[test]
-fn recent_events_are_those_that_were_there_when_they_were_asked_for() {
-    let odd = |partition: i32, offset: i64| {
-        let source_id = if partition == 1 && offset > 4 { "even" } else { "odd" };
-        Record { source_id: source_id.into(), ..record((partition, offset)) }
-    };
-    let begun = |begins: Begins, recent: &[Place], log: &Log| {
-        let first = recent.iter().map(|place| early(*place));
-        let notes = first.chain(step((0, 8))).chain([Note::UpTo((0, 9))]).collect();
-        let connections = vec![connection(begins, at(&[(0, 7), (1, 9)]), notes)];
-        findings_of(&Wanted::source("s", "even"), connections, log)
-    };
+fn recent_events_are_the_newest_of_whichever_partition() {
     let mut log = Log::default();
     (0..10).for_each(|offset| log.add(record((0, offset))));
-    (0..10).for_each(|offset| log.add(odd(1, offset)));
-    let before = now(2);
-    // What was asked for before may have come of either.
+    (0..10).for_each(|offset| log.add(record((1, offset))));
     log.removes(&at(&[(1, 10)]).into_iter().collect());
-    let under_way = now(2);
-    log.removed();
-    for begins in [before, under_way] {
-        assert_true(&begun(begins, &[(1, 8), (1, 9)], &log));
-    }
-    assert_lies(&begun(now(2), &[(1, 8), (1, 9)], &log), "recent events of even");
-    // However long ago that was.
-    log.forget();
-    assert_lies(&begun(now(2), &[(1, 8), (1, 9)], &log), "recent events of even");
-    assert_true(&begun(now(2), &[(0, 4), (0, 6)], &log));
-}
-
-#[test]
-fn recent_events_may_be_older_than_what_is_remembered_and_never_older_than_the_log() {
-    let mut log = Log::default();
-    (0..1010).for_each(|offset| log.add(record((0, offset))));
-    log.removes(&at(&[(0, 4)]).into_iter().collect());
-    log.forget();
-    let begun = |recent| {
-        let notes = [vec![early((0, recent))], steps(0, 1008..1010)].concat();
-        let connections = vec![connection(now(1), at(&[(0, 1007)]), notes)];
-        findings_of(&Wanted::everything(), connections, &log)
+    let begun = |recent: &[Place]| {
+        let first = recent.iter().map(|place| early(*place));
+        let notes = first.chain(step((0, 8))).chain([Note::UpTo((0, 9))]).collect();
+        let begins = Begins::Now { recent: 2 };
+        let connections = vec![connection(begins, at(&[(0, 7), (1, 9)]), notes)];
+        findings_of(&Wanted::source("s", "even"), connections, &log)
     };
-    assert_true(&begun(6));
-    assert_lies(&begun(2), "not in the log");
-    // Only as a recent one.
-    let notes = [steps(0, 1008..1009), vec![early((0, 6))], steps(0, 1009..1010)].concat();
-    let late = vec![connection(now(1), at(&[(0, 1007)]), notes)];
-    assert_lies(&findings_of(&Wanted::everything(), late, &log), "not in the log");
+    for right in [[(0, 4), (0, 6)], [(0, 6), (1, 8)], [(1, 6), (1, 8)]] {
+        assert_true(&begun(&right));
+    }
+    for wrong in [&[(1, 8)][..], &[(0, 4), (1, 8)], &[(1, 4), (1, 6)]] {
+        assert_lies(&begun(wrong), "recent events of even");
+    }
 }
 
 /// What is noted is what came: blocks as they are on the wire.
@@ -411,7 +379,7 @@ mod books {
     fn begun(is_whole: bool) -> Book {
         let mut book = Book::new(is_whole);
         let ready = message("ready", r#"{"position":"0-3"}"#, Some("0-3"), "");
-        assert!(book.begin(1, now(0), &ready));
+        assert!(book.begin(1, Begins::Now { recent: 0 }, &ready));
         book
     }
 
@@ -449,7 +417,11 @@ mod books {
         book.note(&message("closed", r#"{"reason":"?"}"#, None, "0-3"));
         book.note(&message("reset", r#"{"reason":"removed","position":"0-8"}"#, None, "0-3"));
         assert_eq!(book.lies.len(), 3);
-        assert!(!Book::new(false).begin(0, now(0), &message("beat", "", None, "")));
+        assert!(!Book::new(false).begin(
+            0,
+            Begins::Now { recent: 0 },
+            &message("beat", "", None, "")
+        ));
         assert_eq!(position("0-1,3-4"), at(&[(0, 1), (3, 4)]));
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::json;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{SOON, after, ended, of};
@@ -15,9 +15,7 @@ use crate::harness::{TestApp, eventually};
 
 /// A connection with little room for what comes.
 async fn narrow(app: &TestApp) -> TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    socket.connect(app.client.address.parse().unwrap()).await.unwrap()
+    app.client.connect_narrow().await.unwrap()
 }
 
 /// A client that follows whole events with two subscriptions, and reads nothing after that.

@@ -1,11 +1,12 @@
 //! Many subscriptions on one connection, none at the cost of another.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{after, of};
-use crate::harness::TestApp;
+use crate::harness::kafka::{create_topic, write};
 use crate::harness::reading::store;
-use crate::harness::socket::Socket;
+use crate::harness::socket::{Socket, cursor};
+use crate::harness::{TestApp, required, unique};
 
 async fn subscribe_all(socket: &mut Socket, count: usize) {
     for source in 0..count {
@@ -87,7 +88,7 @@ async fn one_that_reads_much_of_the_log_does_not_hold_the_others_up() {
         let message = socket.next().await;
         let name = message["subscription"].as_str().unwrap().to_owned();
         match message["op"].as_str().unwrap() {
-            "event" if name == "live" => came.push(crate::harness::socket::cursor(&message)),
+            "event" if name == "live" => came.push(cursor(&message)),
             "event" => {
                 late += usize::from(came.len() < new.len());
                 *read.entry(name).or_insert(0) += 1;
@@ -98,4 +99,59 @@ async fn one_that_reads_much_of_the_log_does_not_hold_the_others_up() {
     assert_eq!(came, new);
     assert!(late < 3 * old.len(), "{late} old ones came before the new ones");
     assert!(read.values().all(|count| *count == old.len()), "{read:?}");
+}
+
+/// They wait for those that read the log. What comes meanwhile, to a partition in which nothing was,
+/// comes after them, and none of them is left out for it.
+#[tokio::test]
+async fn recent_events_that_are_read_late_are_those_before_ready() {
+    let (brokers, topic) = (required("KAFKA_BROKERS"), unique("late"));
+    create_topic(&brokers, &topic, 2, &[]).await;
+    let large = json!({"id": "x", "type": "t", "source_type": "s", "source_id": "old",
+                       "data": "x".repeat(10_000)})
+    .to_string();
+    write(&brokers, &topic, 0, "old", &[large.as_str(); 2000]).await;
+    // Of two partitions it lies in the other one; here it lay when there was one only.
+    write(&brokers, &topic, 0, "new", &["{}"; 3]).await;
+    let app = TestApp::builder().topic(&topic).set("reader.memory", "0B").start().await;
+    let mut other = app.client.stream("?source_type=s&source_id=new").await;
+    let stream = app.client.connect_narrow().await.unwrap();
+    let mut socket = app.client.socket_on(stream, "x-of", "tests").await.unwrap();
+    // More than is read below: all that may read the log stay at it.
+    let names: Vec<_> = (0..4).map(|reader| format!("old{reader}")).collect();
+    for name in &names {
+        let mut whole = after("old", "beginning");
+        whole["include"] = json!("event");
+        socket.ask(name, whole).await;
+    }
+    for name in &names {
+        next_event_of(&mut socket, name).await;
+    }
+    let mut recent = of("new");
+    recent["recent"] = json!(3);
+    socket.ask("recent", recent).await;
+    // When the second is answered, it has been begun.
+    for _ in 0..2 {
+        socket.send(json!({"op": "ping"})).await;
+        while socket.next().await["op"] != "pong" {}
+    }
+
+    write(&brokers, &topic, 1, "new", &["{}"; 3]).await;
+    assert_eq!(other.cursors(3).await, ["1-0", "1-1", "1-2"]);
+    for name in &names {
+        socket.send(json!({"op": "unsubscribe", "subscription": name})).await;
+    }
+    for expected in ["0-2000", "0-2001", "0-2002", "1-0", "1-1", "1-2"] {
+        assert_eq!(cursor(&next_event_of(&mut socket, "recent").await), expected);
+    }
+}
+
+/// Passes over everything else.
+async fn next_event_of(socket: &mut Socket, name: &str) -> Value {
+    loop {
+        let message = socket.next().await;
+        if message["op"] == "event" && message["subscription"] == name {
+            return message;
+        }
+    }
 }
