@@ -52,6 +52,16 @@ impl Reader {
         self.shared.scan(move |scanner, _| scanner.bounds(partition).map(|bounds| bounds.end)).await
     }
 
+    /// Where these partitions begin now.
+    ///
+    /// # Errors
+    /// Kafka does not say it of all of them.
+    pub async fn beginnings(&self, partitions: Vec<i32>) -> Result<Vec<(i32, i64)>, ReadError> {
+        let bounds =
+            self.shared.scan(move |scanner, _| scanner.all_bounds(&partitions)).await?.into_iter();
+        Ok(bounds.map(|(partition, bounds)| (partition, bounds.start)).collect())
+    }
+
     /// The events of a selection in these stretches, one a partition. Of the partitions in `fresh`
     /// nothing was seen before: it is no loss when one begins later than its stretch.
     ///

@@ -1,5 +1,6 @@
 //! Reading what was missed of the log.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use super::following::Following;
 use super::{Phase, Subscription, Turn, closes};
 use crate::event::Selection;
 use crate::kafka::StoredEvent;
+use crate::position::Position;
 use crate::reader::{CatchUp, ReadError, Reader, Stretch};
 
 /// How soon the log is looked at again after it could not be read.
@@ -31,6 +33,8 @@ pub(super) struct Joining {
     places: Places,
     stretches: Vec<Stretch>,
     log: Option<CatchUp>,
+    /// Where the log of what is missing begins, when it begins later than that.
+    begins: Option<Position>,
     part: vec::IntoIter<StoredEvent>,
 }
 
@@ -42,7 +46,7 @@ impl Joining {
     ) -> Box<Self> {
         registration.queue.set_behind();
         let part = Vec::new().into_iter();
-        Box::new(Joining { registration, places, stretches, log: None, part })
+        Box::new(Joining { registration, places, stretches, log: None, begins: None, part })
     }
 
     /// The next part.
@@ -59,8 +63,30 @@ impl Joining {
                 Err(error) => return Some(Err(error)),
             }
         }
-        self.log.as_mut()?.next().await
+        // Whoever stops waiting has lost nothing.
+        if self.begins.is_none() {
+            match self.log.as_mut()?.next().await {
+                Some(Err(ReadError::Removed { earliest })) => self.begins = Some(earliest),
+                part => return part,
+            }
+        }
+        let earliest = begins_everywhere(self.begins.clone()?, reader, merge).await;
+        Some(Err(ReadError::Removed { earliest }))
     }
+}
+
+/// Where the log begins, also of partitions of which nothing is missing so far: there the tail may
+/// be overtaken, too, and a follower is to be told once.
+async fn begins_everywhere(mut earliest: Position, reader: &Reader, merge: &Merge) -> Position {
+    let mut nexts: BTreeMap<i32, i64> = merge.position().nexts().collect();
+    nexts.extend(earliest.nexts());
+    let partitions = nexts.keys().copied().collect();
+    for (partition, begin) in reader.beginnings(partitions).await.unwrap_or_default() {
+        if nexts.get(&partition).is_some_and(|next| *next < begin) {
+            earliest.set_next(partition, begin);
+        }
+    }
+    earliest
 }
 
 impl Subscription {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use nix::sys::signal::Signal;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::harness::kafka::{
@@ -65,6 +66,41 @@ async fn all_partitions_are_resumed_at_once() {
         id = stream.last_id.clone();
     }
     assert_eq!(came, all);
+}
+
+/// As after a pause of the whole machine: the tail finds out of one partition after the other that it
+/// was overtaken.
+#[tokio::test]
+async fn a_tail_that_retention_has_overtaken_everywhere_is_told_once() {
+    const PARTITIONS: i32 = 8;
+    let (brokers, topic) = (required("KAFKA_BROKERS"), unique("overtaken"));
+    create_topic(&brokers, &topic, PARTITIONS, &[]).await;
+    let write_to_all = async || {
+        for partition in 0..PARTITIONS {
+            write(&brokers, &topic, partition, "i", &["{}"; 10]).await;
+        }
+    };
+    write_to_all().await;
+    let app = TestApp::builder().topic(&topic).start().await;
+    let mut stream = app.client.resume(SOURCE, "beginning").await;
+    stream.cursors(80).await;
+
+    app.signal(Signal::SIGSTOP);
+    write_to_all().await;
+    let below = (0..PARTITIONS).map(|partition| (partition, 18)).collect();
+    delete_all_records(&brokers, &topic, &below).await;
+    app.signal(Signal::SIGCONT);
+
+    // A fetch may have been under way, and bring some that are gone by now.
+    let left = (0..PARTITIONS).flat_map(|partition| [18, 19].map(|o| format!("{partition}-{o}")));
+    let (mut left, mut resets): (BTreeSet<_>, _) = (left.collect(), 0);
+    while !left.is_empty() {
+        let message = stream.next().await;
+        resets += usize::from(message.name == "reset");
+        left.remove(message.data["cursor"].as_str().unwrap_or_default());
+    }
+    assert_eq!(resets, 1);
+    assert_eq!(app.metric("dual_stream_live_resets_total", &[]).await, 1.0);
 }
 
 /// With so little memory that all of it has to come from Kafka.
