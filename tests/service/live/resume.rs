@@ -108,6 +108,9 @@ async fn a_tail_that_retention_has_overtaken_everywhere_is_told_once() {
 async fn what_memory_has_forgotten_comes_from_the_log() {
     let app = TestApp::builder().set("reader.memory", "16KiB").start().await;
     let all = store(&app.client, "i", 3000).await;
+    // Whoever has the last one knows that the tail has come there: the log is read up to the tail.
+    let mut last = app.client.resume(SOURCE, &all[2998]).await;
+    assert_eq!(last.cursors(1).await, all[2999..]);
     let mut stream = app.client.resume(SOURCE, &all[9]).await;
     assert_eq!(stream.cursors(2990).await, all[10..]);
     let more = store(&app.client, "i", 5).await;
