@@ -49,6 +49,8 @@ pub struct Log {
     /// Up to where each partition was read.
     nexts: BTreeMap<i32, i64>,
     removals: Vec<Removal>,
+    /// What was removed before these.
+    lows: BTreeMap<i32, i64>,
     words: HashSet<Arc<str>>,
 }
 
@@ -92,7 +94,8 @@ impl Log {
     /// The partition's first offset that retention had left at that time, as far as that is known.
     pub fn low_at(&self, partition: i32, time: Instant) -> i64 {
         let before = self.removals.iter().filter(|removal| removal.at <= time);
-        before.filter_map(|removal| removal.below.get(&partition)).copied().max().unwrap_or(0)
+        let lows = before.map(|removal| &removal.below).chain([&self.lows]);
+        lows.filter_map(|below| below.get(&partition)).copied().max().unwrap_or(0)
     }
 
     /// Up to where everything was read.
@@ -120,23 +123,23 @@ impl Log {
         parts.flatten()
     }
 
-    /// Forgets what every reader has had, but for what may come to one as recent.
+    /// Forgets what every reader has had, but for what may come to one as recent: what retention has
+    /// removed may do so for a moment.
     pub fn forget(&mut self) {
-        let now = Instant::now();
-        let mut partitions = std::mem::take(&mut self.partitions);
-        for (partition, records) in &mut partitions {
-            let low = self.low_at(*partition, now);
+        for (partition, below) in self.removals.drain(..).flat_map(|removal| removal.below) {
+            let low = self.lows.entry(partition).or_insert(0);
+            *low = below.max(*low);
+        }
+        for records in self.partitions.values_mut() {
             let mut newer: HashMap<(Arc<str>, Arc<str>), usize> = HashMap::new();
             records.reverse();
-            records.retain(|Record { place, source_type, source_id, .. }| {
+            records.retain(|Record { source_type, source_id, .. }| {
                 let newer = newer.entry((source_type.clone(), source_id.clone())).or_default();
                 *newer += 1;
-                *newer <= RECENT && place.1 >= low
+                *newer <= RECENT
             });
             records.reverse();
         }
-        self.partitions = partitions;
-        self.removals.clear();
     }
 
     fn record(&mut self, message: &BorrowedMessage<'_>) -> Record {

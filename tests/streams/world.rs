@@ -14,7 +14,6 @@ use super::faults::Fault;
 use super::instances::{Instance, WAYS};
 use super::log::Log;
 use super::report::Report;
-use super::socket::HEARTBEAT;
 use crate::harness::app::Builder;
 use crate::harness::load::traffic::{Plan, Traffic};
 use crate::harness::{Broker, PATIENCE, RedisServer, TestApp, unique};
@@ -277,7 +276,7 @@ fn builder(brokers: &str, redis: &str, topic: &str) -> Builder {
         .set("redis.connect_timeout", "300ms")
         .set("notify.breaker_cooldown", "200ms")
         .set("notify.queue", "4KiB")
-        .set("live.heartbeat", format!("{}ms", HEARTBEAT.as_millis()))
+        .set("live.heartbeat", "200ms")
         // On a busy machine a look back for recent events would end before it has found them all.
         .set("reader.scan_time", "30s")
         .set("live.queue", "256")

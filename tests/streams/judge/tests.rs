@@ -356,6 +356,25 @@ fn recent_events_are_the_newest_of_whichever_partition() {
     }
 }
 
+/// What retention has removed may come for a moment, and is not due.
+#[test]
+fn recent_events_may_be_gone_by_now() {
+    let mut log = Log::default();
+    (0..10).for_each(|offset| log.add(record((0, offset))));
+    log.removes(&at(&[(0, 6)]).into_iter().collect());
+    log.forget();
+    let begun = |recent: &[i64]| {
+        let first = recent.iter().map(|offset| early((0, *offset)));
+        let notes = first.chain(step((0, 8))).chain([Note::UpTo((0, 9))]).collect();
+        let begins = Begins::Now { recent: 2 };
+        let connections = vec![connection(begins, at(&[(0, 7)]), notes)];
+        findings_of(&Wanted::source("s", "even"), connections, &log)
+    };
+    assert_true(&begun(&[6]));
+    assert_true(&begun(&[4, 6]));
+    assert_lies(&begun(&[]), "0 came, and 1 were due");
+}
+
 /// What is noted is what came: blocks as they are on the wire.
 mod books {
     use serde_json::json;
