@@ -76,7 +76,7 @@ pub fn judge(name: &str, wanted: &Wanted, book: &Book, log: &Log) -> Findings {
         let name = format!("{name}, connection {index} to instance {}", connection.instance);
         let mut course = Course::new(&name, wanted, connection, log);
         if let Begins::After(from) = &connection.begins {
-            let is_where_it_was = position.as_ref().is_none_or(|position| position == from);
+            let is_where_it_was = position.as_ref().is_none_or(|at| begun(at) == begun(from));
             assert!(is_where_it_was, "{name}: the reader itself lost its place");
             course.check_ready(from);
             findings.resumed += usize::from(position.is_some());
@@ -98,6 +98,16 @@ pub fn judge(name: &str, wanted: &Wanted, book: &Book, log: &Log) -> Findings {
         findings.lost.push(format!("{name}: at {at:?}, and the log ends at {:?}", log.end()));
     }
     findings
+}
+
+/// The partitions of which something is said to have come: one that is not named, and one that is
+/// named as empty, are the same.
+fn begun(position: &Position) -> Position {
+    position
+        .iter()
+        .map(|(&partition, &offset)| (partition, offset))
+        .filter(|at| at.1 >= 0)
+        .collect()
 }
 
 /// The course of one connection.

@@ -356,6 +356,22 @@ fn recent_events_are_the_newest_of_whichever_partition() {
     }
 }
 
+/// An `id:` may take back what lies before the first event of a partition, by name or without.
+#[test]
+fn a_partition_of_which_nothing_came_is_named_or_not() {
+    let back = |before: &[Place], after: &[Place]| {
+        let first = connection(Begins::After(at(before)), at(before), vec![Note::Back((2, -1))]);
+        let again = connection(
+            Begins::After(at(after)),
+            at(after),
+            [steps(0, 0..10), steps(1, 0..10)].concat(),
+        );
+        findings(vec![first, again])
+    };
+    assert_true(&back(&[(2, 3)], &[(2, -1)]));
+    assert_true(&back(&[(2, 3)], &[]));
+}
+
 /// What retention has removed may come for a moment, and is not due.
 #[test]
 fn recent_events_may_be_gone_by_now() {
