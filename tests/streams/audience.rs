@@ -87,6 +87,13 @@ impl Audience {
         self.away.send_replace(away);
     }
 
+    /// Whether those who go away are there.
+    pub fn is_complete(&self) -> bool {
+        self.of_those_away().all(|followed| {
+            followed.book().connections.last().is_some_and(|last| last.ended == Ended::Open)
+        })
+    }
+
     /// How far those who are away had come, if they are: of each partition, the furthest.
     pub fn away_at(&self) -> Option<Position> {
         let mut furthest = Position::new();

@@ -174,6 +174,7 @@ async fn add_partitions(world: &mut World) {
 
 /// Those who go away are away while retention removes what comes next for them. Something is left.
 async fn pass_readers(world: &mut World) {
+    eventually("who goes away is there", async || world.audience.is_complete().then_some(())).await;
     world.audience.goes_away(true);
     let are_away = async || world.audience.away_at();
     let was_at = eventually("who goes away is away", are_away).await;

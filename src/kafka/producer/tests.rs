@@ -171,7 +171,8 @@ fn what_a_broken_client_had_not_sent_is_not_stored_and_not_waited_for() {
     let outcomes = stage.store_all(10);
 
     assert!(started.elapsed() < Duration::from_secs(5), "less than kafka.message_timeout");
-    assert_eq!(outcomes[0], Outcome::Unknown(Reason::Refused), "{outcomes:?}");
+    // Reports of what was purged may come before it.
+    assert!(outcomes.contains(&Outcome::Unknown(Reason::Refused)), "{outcomes:?}");
     // A request or two after it were written out already, and are answered.
     let not_stored = Outcome::NotStored(Reason::KafkaUnavailable);
     let held = outcomes.iter().filter(|outcome| **outcome == not_stored).count();
