@@ -170,3 +170,29 @@ impl Log {
         word
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(offset: i64, source_id: &str) -> Record {
+        let (source_type, kind): (Arc<str>, Arc<str>) = ("s".into(), "t".into());
+        let (told, whole) = (0, 0);
+        Record { place: (0, offset), source_type, source_id: source_id.into(), kind, told, whole }
+    }
+
+    #[test]
+    fn the_newest_of_each_source_are_remembered() {
+        let mut log = Log::default();
+        (0..2).for_each(|offset| log.add(record(offset, "rare")));
+        (2..100).for_each(|offset| log.add(record(offset, "common")));
+        log.removes(&BTreeMap::from([(0, 1)]));
+        log.forget();
+        let remembered = log.between(0, -1, 99).iter().map(|record| record.place.1);
+        assert_eq!(
+            remembered.collect::<Vec<_>>(),
+            [&[0, 1], &Vec::from_iter(90..100)[..]].concat()
+        );
+        assert_eq!((log.removals(), log.low_at(0, Instant::now())), (0, 1));
+    }
+}

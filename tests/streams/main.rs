@@ -1,9 +1,10 @@
 //! The oracle for streams: whatever breaks, every reader has every event that it follows.
 //!
 //! Writers at full speed through two instances of the service, and readers that stay, leave, lag,
-//! stall and come again as chance has it. One thing after the other breaks; after each, what every
-//! reader noted is held against the log, which a plain consumer has read. `make test` runs each
-//! fault once, `make soak` draws them for as long as one likes.
+//! stall and come again as chance has it, over Server-Sent Events and over WebSockets. One thing
+//! after the other breaks; after each, what every reader noted is held against the log, which a
+//! plain consumer has read. `make test` runs each fault once, `make soak` draws them for as long as
+//! one likes.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by them")]
 #![allow(unreachable_pub, reason = "a test binary has no outside")]

@@ -143,3 +143,70 @@ impl Subscription {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn message(name: &str, data: Value, position: Option<&str>) -> Message {
+        Message {
+            name: name.to_owned(),
+            text: data.to_string(),
+            data,
+            has_id: position.is_some(),
+            last_id: position.unwrap_or_default().to_owned(),
+        }
+    }
+
+    fn ready(position: &str) -> Message {
+        message("ready", json!({ "position": position }), Some(position))
+    }
+
+    fn begun() -> Subscription {
+        let followed = Followed::new("it".to_owned(), Wanted::everything());
+        let mut subscription = Subscription::new(&followed, First::Now);
+        assert_eq!(subscription.asks(1), Start::Now { recent: 0 });
+        subscription.takes(&ready("0-3"), false);
+        assert!(subscription.is_open());
+        subscription
+    }
+
+    #[test]
+    fn what_comes_before_it_has_left_is_let_go_and_it_goes_on_where_it_was() {
+        let mut subscription = begun();
+        subscription.leaves();
+        assert_eq!(subscription.asks(1), Start::After("0-3".to_owned()));
+        subscription.takes(&message(BEAT, Value::Null, Some("0-9")), false);
+        subscription.takes(&message("unsubscribed", json!({}), None), false);
+        subscription.takes(&ready("0-3"), false);
+        assert!(subscription.is_open());
+        let book = subscription.book();
+        assert_eq!((book.connections.len(), book.lies.len()), (2, 0), "{:?}", book.lies);
+        assert!(book.connections.iter().all(|connection| connection.notes.is_empty()));
+    }
+
+    #[test]
+    fn what_comes_after_it_has_left_is_a_lie() {
+        let mut subscription = begun();
+        subscription.leaves();
+        subscription.takes(&message("unsubscribed", json!({}), None), false);
+        assert!(subscription.is_off() && subscription.book().lies.is_empty());
+        subscription.takes(&message(BEAT, Value::Null, Some("0-9")), false);
+        assert_eq!(subscription.book().lies.len(), 1);
+    }
+
+    #[test]
+    fn a_refusal_for_now_is_none_for_ever() {
+        let mut subscription = begun();
+        for (status, lies) in [(503, 0), (400, 1)] {
+            subscription.ends(Ended::Cut);
+            subscription.asks(1);
+            let problem = json!({"problem": {"status": status}});
+            subscription.takes(&message("error", problem, None), false);
+            assert!(subscription.is_off());
+            assert_eq!(subscription.book().lies.len(), lies);
+        }
+    }
+}
