@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use tokio::time::sleep;
 
 use super::client::{Refusal, Seat};
@@ -21,6 +21,9 @@ use crate::reader::Reader;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(10);
+/// Of how many partitions it is asked at a time where they end: more would leave no room in the line
+/// of those who read, and one that is not asked might lose something.
+const AT_ONCE: usize = 4;
 
 /// What a stream is to bring.
 #[derive(Debug, Clone)]
@@ -92,10 +95,11 @@ impl Hub {
 /// others do not wait for it.
 async fn find_ends(reader: &Reader, merge: &mut Merge) {
     let partitions = merge.begins_at_end().to_vec();
-    let ends = partitions.iter().map(|partition| reader.end(*partition));
-    for (partition, end) in partitions.iter().zip(join_all(ends).await) {
+    let end = async |partition: i32| (partition, reader.end(partition).await);
+    let mut ends = stream::iter(partitions).map(end).buffer_unordered(AT_ONCE);
+    while let Some((partition, end)) = ends.next().await {
         if let Ok(end) = end {
-            merge.ends_at(*partition, end);
+            merge.ends_at(partition, end);
         }
     }
 }

@@ -80,7 +80,9 @@ impl Joining {
 async fn begins_everywhere(mut earliest: Position, reader: &Reader, merge: &Merge) -> Position {
     let mut nexts: BTreeMap<i32, i64> = merge.position().nexts().collect();
     nexts.extend(earliest.nexts());
-    let partitions = nexts.keys().copied().collect();
+    // A position may name some that are not known here yet, and nobody can say where they begin.
+    let known = reader.partitions().unwrap_or(0);
+    let partitions = nexts.keys().copied().filter(|partition| *partition < known).collect();
     for (partition, begin) in reader.beginnings(partitions).await.unwrap_or_default() {
         if nexts.get(&partition).is_some_and(|next| *next < begin) {
             earliest.set_next(partition, begin);
